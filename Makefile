@@ -1,0 +1,46 @@
+# Every target works on a fresh machine: it makes the virtual environment and installs what it needs.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install demo test test-all test-gpu check docs bench clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install: $(INSTALLED)  ## Make the virtual environment and install reidctl into it
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)  ## Train, test, export, verify and benchmark a network on drawn pedestrians (6 minutes on 2 cores)
+	$(BIN)/reidctl demo --force
+
+test: $(INSTALLED)  ## Run the tests
+	$(BIN)/python -m pytest
+
+test-all: $(INSTALLED)  ## Run the slow tests and those of the plugin packages too
+	$(BIN)/python -m pytest -m 'not gpu'
+
+test-gpu: $(INSTALLED)  ## Run the tests that need a CUDA device
+	$(BIN)/python -m pytest -m gpu
+
+check: $(INSTALLED)  ## Lint, types, import layers, freshness of the generated docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/architecture
+	$(BIN)/python docs/generate.py --check
+
+docs: $(INSTALLED)  ## Write the generated parts of docs/
+	$(BIN)/python docs/generate.py
+
+bench: $(INSTALLED)  ## Measure, and print the tables
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:  ## Remove what the targets made, the virtual environment included
+	rm -rf $(VENV) build dist outputs .pytest_cache .mypy_cache .ruff_cache .hypothesis

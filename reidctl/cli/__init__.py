@@ -1,0 +1,16 @@
+"""The command line: one small file per command, reached through the `reidctl.commands` entry points.
+
+Command modules import what computes (torch, openvino, numpy) inside their functions, so that help and
+listings start at once. A command's result goes to stdout, everything else to stderr.
+"""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line of this process and exit with its code."""
+    from reidctl.cli.app import build, globals_first
+    from reidctl.cli.boundary import guarded
+
+    arguments = globals_first(sys.argv[1:])
+    sys.exit(guarded(lambda: build(arguments)(args=arguments, prog_name="reidctl"), debug="--debug" in arguments))

@@ -1,0 +1,78 @@
+"""The `reidctl` command, put together from the registered ones: only what this call needs is imported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from reidctl import __version__
+from reidctl.cli.output import output
+from reidctl.registry import Entry, commands
+
+OWN_PACKAGE = "reidctl"
+GLOBAL_FLAGS = ("--debug", "--quiet", "-q", "--no-color")
+
+
+def globals_first(arguments: Sequence[str]) -> list[str]:
+    """Move the global flags to the front, so that they may stand anywhere on the line (up to a `--`)."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    flags = [argument for argument in arguments[:end] if argument in GLOBAL_FLAGS]
+    rest = [argument for argument in arguments[:end] if argument not in GLOBAL_FLAGS]
+    return [*flags, *rest, *arguments[end:]]
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The application for this command line: the named command alone, or all of them where none is named."""
+    app = typer.Typer(
+        help="Person re-identification for real cameras: train, evaluate, export, benchmark.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_globals)
+    named = next((argument for argument in arguments if not argument.startswith("-")), None)
+    chosen = [entry for entry in commands.entries if entry.name == named]
+    completing = "_REIDCTL_COMPLETE" in os.environ
+    if chosen and not completing:
+        _add(app, named, commands.load(chosen[0].name))
+        return app
+    for entry in commands.entries:
+        if entry.package == OWN_PACKAGE:
+            _add(app, entry.name, entry.load())
+        else:
+            app.command(entry.name, help=f"From {entry.package} {entry.version}.", rich_help_panel="Plugins")(_stub(entry))
+    return app
+
+
+def _add(app: typer.Typer, name: str | None, command: Any) -> None:
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command(name)(command)
+
+
+def _stub(entry: Entry) -> Any:
+    def stands_for() -> None:
+        raise AssertionError(f"{entry.name} is imported when it is named")
+
+    return stands_for
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"reidctl {__version__}")
+        raise typer.Exit
+
+
+def _globals(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the result and errors.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours (so does NO_COLOR=1).")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and the log (so does REIDCTL_DEBUG=1).")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    output.configure(quiet=quiet, no_color=no_color, debug=debug or bool(os.environ.get("REIDCTL_DEBUG")))

@@ -1,0 +1,57 @@
+"""The one place where an exception becomes a line on stderr and an exit code.
+
+0 ok · 1 the asked-for check failed · 2 usage, configuration or input · 3 missing extra or broken plugin ·
+101 a bug of ours · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+from reidctl.errors import ReidError
+
+INTERRUPTED, INTERNAL = 130, 101
+
+
+def guarded(run: Callable[[], object], debug: bool = False) -> int:
+    """Run a command; its exit code. Usage errors are Typer's own and exit with 2."""
+    debug = debug or bool(os.environ.get("REIDCTL_DEBUG"))
+    try:
+        run()
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else 0
+    except KeyboardInterrupt:
+        return _report(debug, "interrupted", None, INTERRUPTED)
+    except ReidError as error:
+        return _report(debug, str(error), error.hint, error.exit_code)
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _report(debug, *_system(error), ReidError.exit_code)
+    except MemoryError:
+        return _report(debug, "out of memory", "lower the batch size or the number of workers", ReidError.exit_code)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        return _report(debug, f"internal error: {reason}", "this is a bug; --debug shows the traceback to report", INTERNAL)
+    return 0
+
+
+def _system(error: OSError) -> tuple[str, str | None]:
+    reason = error.strerror or " ".join(str(error).split())
+    hint = "free some space; what was finished before is kept" if error.errno == errno.ENOSPC else None
+    return (f"{error.filename}: {reason}" if error.filename else reason), hint
+
+
+def _report(debug: bool, message: str, hint: str | None, code: int) -> int:
+    if debug:
+        traceback.print_exc()
+    from reidctl.cli.output import output
+
+    output.error(" ".join(message.split()), hint)
+    return code

@@ -1,0 +1,109 @@
+"""`reidctl doctor`: versions, devices, what the processor can do, and what is missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+from typing import Any
+
+from reidctl.cli.options import Json
+from reidctl.cli.output import output
+
+PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxscript", "onnxsim", "openvino", "numpy", "pillow", "pydantic", "typer")
+EXTRAS = {"int8": "nncf", "search": "faiss-cpu", "tensorboard": "tensorboard", "viz": "scikit-learn"}
+CPU_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8", "amx_fp16")
+
+
+def doctor(json: Json = False) -> None:
+    """Print versions, devices, CPU features and what is missing; attach this to a report."""
+    found = {
+        "reidctl": _version("reidctl"),
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "system": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "extras": {extra: _version(package) for extra, package in EXTRAS.items()},
+        "cpu": _cpu(),
+        "torch": _torch(),
+        "openvino": _openvino(),
+        "plugins": _plugins(),
+    }
+    if json:
+        output.json("reidctl.doctor/1", found)
+        return
+    output.table(["what", "found"], _flat(found))
+    for extra, version in found["extras"].items():
+        if version is None:
+            output.note(f"missing extra: pip install 'reidctl[{extra}]'")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu() -> dict[str, Any]:
+    import os
+
+    name, flags = platform.processor() or platform.machine(), set[str]()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                key, _, value = line.partition(":")
+                if key.strip() == "model name":
+                    name = value.strip()
+                elif key.strip() == "flags":
+                    flags = set(value.split())
+                    break
+    except OSError:
+        pass  # Only Linux lists the flags there.
+    return {"name": name, "cores": os.cpu_count(), "features": [flag for flag in CPU_FEATURES if flag in flags]}
+
+
+def _torch() -> dict[str, Any]:
+    try:
+        import torch
+    except Exception as error:
+        return {"problem": f"does not import: {error}"}
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {"threads": torch.get_num_threads(), "gpus": gpus, "cuda": torch.version.cuda or "none"}
+
+
+def _openvino() -> dict[str, Any]:
+    try:
+        import openvino
+
+        core = openvino.Core()
+        return {
+            device: {
+                "name": str(core.get_property(device, "FULL_DEVICE_NAME")),
+                "precisions": list(core.get_property(device, "OPTIMIZATION_CAPABILITIES")),
+            }
+            for device in core.available_devices
+        }
+    except Exception as error:
+        return {"problem": f"does not work: {error}"}
+
+
+def _plugins() -> dict[str, str]:
+    from reidctl.registry import API_VERSION, REGISTRIES
+
+    entries = [entry for registry in REGISTRIES for entry in registry.entries if entry.package != "reidctl"]
+    return {
+        f"{entry.kind} {entry.name}": f"{entry.package} {entry.version}"
+        + ("" if entry.api == API_VERSION else " (other plugin API)")
+        for entry in entries
+    }
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[list[object]]:
+    rows: list[list[object]] = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            rows.extend(_flat(value, f"{prefix}{key} "))
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            rows.append([f"{prefix}{key}", "not installed" if shown is None else shown if shown != "" else "none"])
+    return rows

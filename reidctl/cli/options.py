@@ -1,0 +1,82 @@
+"""Options and arguments that several commands share, with their shell completion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reidctl.registry import Registry, datasets, presets
+
+if TYPE_CHECKING:
+    from reidctl.config.layers import Layer
+
+
+def names_of(registry: Registry) -> Callable[[str], list[str]]:
+    """Shell completion by the registered names."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in registry.names() if name.startswith(incomplete)]
+
+    return complete
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Presets, and the files and folders that could be a model."""
+    suffixes = (".safetensors", ".onnx", ".xml")
+    folder, _, _ = incomplete.rpartition("/")
+    found = [name for name in presets.names() if name.startswith(incomplete)]
+    for path in sorted(Path(folder or ".").glob("*")):
+        text = f"{path}/" if path.is_dir() else str(path)
+        if text.startswith(incomplete) and (path.is_dir() or path.suffix in suffixes):
+            found.append(text)
+    return found
+
+
+def complete_data(incomplete: str) -> list[str]:
+    """Data sets by name; a folder follows after `=`."""
+    return [] if "=" in incomplete else names_of(datasets)(incomplete)
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A checkpoint, .onnx, .xml, run folder, or preset (random weights).",
+        autocompletion=complete_model,
+        show_default=False,
+    ),
+]
+Preset = Annotated[
+    str | None, typer.Option("--preset", "-p", help="Preset to start from.", autocompletion=names_of(presets))
+]
+Files = Annotated[
+    list[Path], typer.Option("--config", "-c", help="YAML file laid over the preset; repeatable, later wins.")
+]
+Sets = Annotated[
+    list[str], typer.Option("--set", "-s", metavar="KEY=VALUE", help="One value, e.g. train.epochs=5; repeatable.")
+]
+Root = Annotated[Path | None, typer.Option("--root", "-r", help="Folder that holds the data sets.", show_default=False)]
+Data = Annotated[
+    list[str],
+    typer.Option(
+        "--data",
+        "-d",
+        metavar="NAME[=DIR]",
+        help="Data set, its root after `=`, or {name: …, parameters}; repeatable. Default: the targets the model was trained for.",
+        autocompletion=complete_data,
+        show_default=False,
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, or an OpenVINO device.")]
+Force = Annotated[bool, typer.Option("--force", "-f", help="Replace what is already there.")]
+
+
+def root_layer(root: Path | None) -> list[Layer]:
+    """`--root DIR` as a layer of the configuration."""
+    from reidctl.config.layers import Layer
+
+    return [] if root is None else [Layer("--root", {"data": {"root": str(root)}})]

@@ -1,0 +1,141 @@
+"""What a command prints: the result on stdout (for people or as JSON), everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+WIDE = 200
+"""Columns of a table that is not shown on a terminal: nothing is cut there."""
+
+
+class Output:
+    """The two streams of this process, set up once by the global options."""
+
+    def __init__(self) -> None:
+        self.quiet = False
+        self.no_color = False
+
+    def configure(self, *, quiet: bool, no_color: bool, debug: bool) -> None:
+        """Apply the global options; warnings of the library reach stderr as lines, with --debug its whole log."""
+        self.quiet, self.no_color = quiet, no_color or bool(os.environ.get("NO_COLOR"))
+        handler = _LogLines(self)
+        handler.setLevel(logging.DEBUG if debug else logging.WARNING)
+        logger = logging.getLogger("reidctl")
+        logger.handlers = [handler]
+        logger.setLevel(logging.DEBUG if debug else logging.INFO)
+        logger.propagate = False
+
+    def _console(self, stderr: bool) -> Console:
+        from rich.console import Console
+
+        stream = sys.stderr if stderr else sys.stdout
+        return Console(
+            file=stream,
+            no_color=self.no_color or None,
+            highlight=False,
+            width=None if stream.isatty() else WIDE,
+        )
+
+    def text(self, text: str) -> None:
+        """Print a result as it stands."""
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+    def json(self, schema: str, values: Mapping[str, Any]) -> None:
+        """Print a result for machines; `schema` names its form and version, e.g. `reidctl.eval/1`."""
+        self.text(json.dumps({"schema": schema, **values}, indent=2, ensure_ascii=False))
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
+        """Print a result for people; a column is right-aligned where every value is a number."""
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        for index, column in enumerate(columns):
+            numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
+            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(_cell(value)) for value in row))
+        self._console(stderr=False).print(table)
+
+    def note(self, text: str) -> None:
+        """Tell the person at the terminal something that is not the result."""
+        if not self.quiet:
+            sys.stderr.write(f"{text}\n")
+
+    def warning(self, text: str) -> None:
+        """Tell what may be wrong; kept with --quiet."""
+        self._mark("warning:", "yellow", text)
+
+    def error(self, message: str, hint: str | None = None) -> None:
+        """Tell what went wrong in one line, and in a second what to do."""
+        self._mark("error:", "bold red", message)
+        if hint:
+            self._mark("hint: ", "cyan", hint)
+
+    def _mark(self, mark: str, style: str, text: str) -> None:
+        if sys.stderr.isatty() and not self.no_color:
+            from rich.text import Text
+
+            self._console(stderr=True).print(Text.assemble((mark, style), " ", text), soft_wrap=True)
+        else:
+            sys.stderr.write(f"{mark} {text}\n")
+
+    @property
+    def interactive(self) -> bool:
+        """Whether progress bars make sense: a terminal on stderr, and no --quiet."""
+        return sys.stderr.isatty() and not self.quiet
+
+    @contextmanager
+    def progress(self, description: str, total: int | None = None) -> Iterator[Any]:
+        """A bar on a terminal, nothing elsewhere; yields a callable that takes how much was done."""
+        if not self.interactive:
+            yield lambda done=1: None
+            return
+        with self.bars() as bars:
+            task = bars.add_task(description, total=total)
+            yield lambda done=1: bars.advance(task, done)
+
+    def bars(self) -> Progress:
+        """A rich progress display on stderr that leaves nothing behind."""
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console(stderr=True),
+            transient=True,
+        )
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
+class _LogLines(logging.Handler):
+    def __init__(self, target: Output) -> None:
+        super().__init__()
+        self.target = target
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING:
+            self.target.warning(record.getMessage())
+        else:
+            self.target.note(record.getMessage())
+
+
+output = Output()

@@ -1,0 +1,46 @@
+"""Data sets as commands name them: `market1501`, `market1501=DIR`, `{name: synthetic, cameras: 4}`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reidctl.errors import ConfigError
+from reidctl.registry import datasets
+from reidctl.types import ReidData, Spec
+
+if TYPE_CHECKING:
+    from reidctl.config import RunConfig
+
+DEFAULT_ROOT = Path("data")
+
+
+def open_data(text: str, root: Path) -> ReidData:
+    """The data set that `text` names, below `root` unless it gives its own folder."""
+    spec, own = _parse(text)
+    found: ReidData = datasets.build(spec, root=own or root)
+    return found
+
+
+def open_targets(texts: Sequence[str], root: Path | None, config: RunConfig | None) -> list[ReidData]:
+    """The data sets to test on: those named, else those of the model's own configuration.
+
+    Raises ConfigError where neither names one, as with a foreign ONNX file.
+    """
+    trained_at = config.data.root if config else DEFAULT_ROOT
+    if texts:
+        return [open_data(text, root or trained_at) for text in texts]
+    if config is None or not config.data.targets:
+        raise ConfigError("no data set to test on", "name one: --data market1501 --root DIR")
+    return [datasets.build(spec, root=root or trained_at) for spec in config.data.targets]
+
+
+def _parse(text: str) -> tuple[Spec, Path | None]:
+    if text.startswith("{"):
+        from reidctl.config.reader import read_value
+        from reidctl.validation import validate
+
+        return validate(Spec, read_value(text, "--data"), at="--data"), None
+    name, _, folder = text.partition("=")
+    return Spec(name=name), Path(folder) if folder else None

@@ -1,0 +1,6 @@
+"""The configuration of a run: its schema, where its values come from, its presets."""
+
+from reidctl.config.load import Loaded, load_config
+from reidctl.config.schema import LossSpec, Rerank, RunConfig
+
+__all__ = ["Loaded", "LossSpec", "Rerank", "RunConfig", "load_config"]

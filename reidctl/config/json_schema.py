@@ -1,0 +1,62 @@
+"""The JSON Schema of a configuration: the spine, and every registered part with its parameters."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from reidctl import registry as registries
+from reidctl.config.schema import RunConfig
+from reidctl.errors import ReidError
+from reidctl.registry import Registry
+
+_PLACES = (
+    (("model",), registries.models, False),
+    (("losses",), registries.losses, True),
+    (("data", "sources"), registries.datasets, True),
+    (("data", "targets"), registries.datasets, True),
+    (("data", "transforms"), registries.transforms, True),
+)
+
+log = logging.getLogger(__name__)
+
+
+def json_schema() -> dict[str, Any]:
+    """Draft 2020-12. Imports every part; one that does not import is left without parameters and logged."""
+    schema = RunConfig.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    # A file says only what differs from its preset and the defaults.
+    schema.pop("required", None)
+    definitions = schema["$defs"]
+    for path, registry, many in _PLACES:
+        choices = f"{registry.kind}-part"
+        if choices not in definitions:
+            definitions[choices] = {"anyOf": [*_parts(registry, definitions), {"enum": registry.names()}]}
+        holder = schema
+        for step in path[:-1]:
+            holder = definitions[holder["properties"][step]["$ref"].rsplit("/", 1)[1]]
+        field = holder["properties"][path[-1]]
+        reference = {"$ref": f"#/$defs/{choices}"}
+        kept = {key: field[key] for key in ("description", "default") if key in field}
+        holder["properties"][path[-1]] = {**kept, "type": "array", "items": reference} if many else {**kept, **reference}
+    return schema
+
+
+def _parts(registry: Registry, definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for name in registry.names():
+        properties: dict[str, Any] = {"name": {"const": name}}
+        if registry is registries.losses:
+            properties["weight"] = {"type": "number", "minimum": 0}
+        part: dict[str, Any] = {"type": "object", "required": ["name"], "properties": properties}
+        try:
+            own = registry.parameters(name).model_json_schema()
+        except ReidError as error:
+            log.warning("%s", error)
+        else:
+            definitions.update(own.pop("$defs", {}))
+            properties.update(own.get("properties", {}))
+            part["additionalProperties"] = False
+            part["required"] += own.get("required", [])
+        found.append(part)
+    return found

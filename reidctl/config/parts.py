@@ -1,0 +1,46 @@
+"""The parts that a configuration names, and the check of their parameters against their signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reidctl import registry as registries
+from reidctl.config.schema import RunConfig
+from reidctl.validation import first_of, problems
+
+if TYPE_CHECKING:
+    from reidctl.config.load import Loaded
+    from reidctl.config.reader import KeyPath
+    from reidctl.registry import Registry
+    from reidctl.types import Spec
+
+
+def parts(config: RunConfig) -> Iterator[tuple[KeyPath, Registry, Spec]]:
+    """Every part that `config` names, with the key path it stands at."""
+    yield ("model",), registries.models, config.model
+    yield from ((("losses", i), registries.losses, spec) for i, spec in enumerate(config.losses))
+    yield from ((("data", "sources", i), registries.datasets, spec) for i, spec in enumerate(config.data.sources))
+    yield from ((("data", "targets", i), registries.datasets, spec) for i, spec in enumerate(config.data.targets))
+    yield from ((("data", "transforms", i), registries.transforms, spec) for i, spec in enumerate(config.data.transforms))
+
+
+def check_parts(loaded: Loaded) -> None:
+    """Import every named part and check its parameters; ConfigError for the first that does not fit."""
+    for path, registry, spec in parts(loaded.config):
+        found = problems(registry.parameters(spec.name), spec.parameters)
+        if isinstance(found, list):
+            raise first_of(found, loaded.given.place((*path, *found[0].path)))
+
+
+def with_defaults(config: RunConfig) -> RunConfig:
+    """`config` with every parameter of every part written out, as a run folder and a checkpoint keep it."""
+    values = config.model_dump(mode="json")
+    for path, registry, spec in parts(config):
+        model = registry.parameters(spec.name)
+        checked = model.model_validate_json(model.model_validate(spec.parameters, strict=False).model_dump_json())
+        place = values
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]].update(checked.model_dump(mode="json"))
+    return RunConfig.model_validate_json(RunConfig.model_validate(values, strict=False).model_dump_json())

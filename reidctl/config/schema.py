@@ -1,0 +1,163 @@
+"""The spine of a run's configuration: every key, its type, its range and what it means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import Field, model_validator
+
+from reidctl.types import ImageSpec, Spec, StrictModel
+
+Count = Annotated[int, Ge(0)]
+Positive = Annotated[int, Ge(1)]
+
+
+class LossSpec(Spec):
+    """A loss and its share of the total."""
+
+    weight: Annotated[float, Ge(0), Field(description="factor of this loss in the total")] = 1.0
+
+
+class DataConfig(StrictModel):
+    """What is trained and tested on, and how images are read."""
+
+    root: Annotated[Path, Field(description="folder that holds the data sets")] = Path("data")
+    sources: Annotated[tuple[Spec, ...], MinLen(1), Field(description="data sets to train on")] = (Spec(name="market1501"),)
+    targets: Annotated[tuple[Spec, ...], Field(description="data sets to test on; empty for none")] = (
+        Spec(name="market1501"),
+    )
+    combineall: Annotated[
+        bool, Field(description="train on the sources' query and gallery images too; no target may be a source then")
+    ] = False
+    min_images_per_identity: Annotated[
+        Positive, Field(description="leave out training identities with fewer images")
+    ] = 1
+    image: Annotated[ImageSpec, Field(description="what is fed to the network")] = ImageSpec()
+    transforms: Annotated[
+        tuple[Spec, ...],
+        Field(description="augmentations in order; those before `resize` see the original image; resize comes first if unlisted"),
+    ] = (Spec(name="resize"), Spec(name="random_flip"))
+    sampler: Annotated[
+        Literal["random", "identity", "identity_v2", "identity_v3"],
+        Field(
+            description="random: shuffle; identity: P identities × K images a batch; identity_v2: rows of K that may "
+            "straddle identities; identity_v3: the same number of images of every identity an epoch"
+        ),
+    ] = "identity"
+    images_per_identity: Annotated[Positive, Field(description="K of the identity samplers")] = 4
+    workers: Annotated[Count, Field(description="processes that read images; 0 reads in the main one")] = 2
+
+
+class TrainConfig(StrictModel):
+    """How the network is trained."""
+
+    epochs: Annotated[Positive, Field(description="passes over the sampler")] = 60
+    batch_size: Annotated[Positive, Field(description="images a step")] = 64
+    optimizer: Annotated[
+        Literal["adam", "amsgrad", "adamw", "sgd", "rmsprop", "radam"], Field(description="update rule")
+    ] = "amsgrad"
+    lr: Annotated[float, Gt(0), Field(description="learning rate at its highest")] = 0.0015
+    weight_decay: Annotated[
+        float, Ge(0), Field(description="L2 penalty in the gradient; decoupled from it for adamw")
+    ] = 0.0005
+    momentum: Annotated[float, Ge(0), Lt(1), Field(description="of sgd and rmsprop")] = 0.9
+    betas: Annotated[
+        tuple[Annotated[float, Ge(0), Lt(1)], Annotated[float, Ge(0), Lt(1)]],
+        Field(description="decay of the moments of adam, amsgrad, adamw and radam"),
+    ] = (0.9, 0.999)
+    schedule: Annotated[
+        Literal["constant", "multi_step", "cosine"], Field(description="course of the learning rate over the epochs")
+    ] = "cosine"
+    milestones: Annotated[
+        tuple[Positive, ...], Field(description="multi_step: epochs after which lr is multiplied by gamma")
+    ] = ()
+    gamma: Annotated[float, Gt(0), Le(1), Field(description="multi_step: factor at each milestone")] = 0.1
+    warmup_epochs: Annotated[
+        Count, Field(description="epochs over which lr rises linearly to its full value, step by step")
+    ] = 0
+    fixbase_epochs: Annotated[
+        Count, Field(description="first epochs in which only open_layers and the losses learn")
+    ] = 0
+    open_layers: Annotated[
+        tuple[str, ...], Field(description="top-level children of the model that learn during fixbase_epochs")
+    ] = ()
+    clip_norm: Annotated[
+        Annotated[float, Gt(0)] | None, Field(description="largest norm of the whole gradient; null for no limit")
+    ] = None
+    precision: Annotated[
+        Literal["f32", "bf16"], Field(description="arithmetic of the network; losses are always f32")
+    ] = "f32"
+    channels_last: Annotated[bool, Field(description="store images channel by channel last; often faster")] = True
+    eval_every: Annotated[Count, Field(description="test after every so many epochs; 0 tests after the last only")] = 5
+
+
+class Rerank(StrictModel):
+    """k-reciprocal re-ranking (Zhong et al., CVPR 2017, https://arxiv.org/abs/1701.08398)."""
+
+    k1: Annotated[Positive, Field(description="neighbours that must be reciprocal")] = 20
+    k2: Annotated[Positive, Field(description="neighbours averaged in the query expansion")] = 6
+    lambda_value: Annotated[float, Ge(0), Le(1), Field(description="share of the original distance")] = 0.3
+
+
+class EvalConfig(StrictModel):
+    """How a network is tested."""
+
+    batch_size: Annotated[Positive, Field(description="images a forward pass")] = 64
+    metric: Annotated[Literal["cosine", "euclidean"], Field(description="distance between embeddings")] = "cosine"
+    ranks: Annotated[
+        tuple[Positive, ...], MinLen(1), Field(description="ranks of the cumulative matching characteristic")
+    ] = (1, 5, 10, 20)
+    ap: Annotated[
+        Literal["step", "trapezoid"],
+        Field(description="rule of average precision: step as in Market-1501's papers, trapezoid as in the Open Model Zoo"),
+    ] = "step"
+    flip: Annotated[bool, Field(description="average the embeddings of an image and its mirror")] = False
+    rerank: Annotated[Rerank | None, Field(description="k-reciprocal re-ranking; null for none")] = None
+
+
+class RunConfig(StrictModel):
+    """One training run, complete: what `reidctl train` does, and what every artefact made from it remembers."""
+
+    preset: Annotated[str | None, Field(description="preset that the rest is laid over")] = None
+    run: Annotated[str | None, MinLen(1), Field(description="name of the run's folder; the preset's, else the model's")] = None
+    runs: Annotated[Path, Field(description="folder of all runs")] = Path("runs")
+    seed: Annotated[int, Ge(0), Lt(2**32), Field(description="of weights, sampling and augmentation")] = 0
+    deterministic: Annotated[bool, Field(description="only algorithms that give the same result every time")] = False
+    device: Annotated[str, MinLen(1), Field(description="auto, cpu, cuda or cuda:N")] = "auto"
+    weights: Annotated[Path | None, Field(description="checkpoint whose weights training starts from")] = None
+    model: Annotated[Spec, Field(description="network: a registered model and its parameters")] = Spec(name="fpn_osnet_x1_0")
+    losses: Annotated[
+        tuple[LossSpec, ...], MinLen(1), Field(description="losses whose weighted sum is minimised")
+    ] = (LossSpec(name="am_softmax"),)
+    data: Annotated[DataConfig, Field(description="images")] = DataConfig()
+    train: Annotated[TrainConfig, Field(description="training")] = TrainConfig()
+    eval: Annotated[EvalConfig, Field(description="testing")] = EvalConfig()
+
+    @property
+    def run_name(self) -> str:
+        """The name of the run's folder."""
+        return self.run or self.preset or self.model.name.replace("/", "-").replace(":", "-")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RunConfig:
+        train, data = self.train, self.data
+        if data.sampler != "random" and train.batch_size % data.images_per_identity:
+            raise ValueError(
+                f"train.batch_size {train.batch_size} is no multiple of data.images_per_identity "
+                f"{data.images_per_identity}, as sampler {data.sampler} needs"
+            )
+        if train.schedule == "multi_step" and not train.milestones:
+            raise ValueError("train.schedule multi_step needs train.milestones")
+        if list(train.milestones) != sorted(set(train.milestones)):
+            raise ValueError(f"train.milestones {list(train.milestones)} do not rise")
+        if train.fixbase_epochs and not train.open_layers:
+            raise ValueError("train.fixbase_epochs needs train.open_layers")
+        if train.warmup_epochs >= train.epochs:
+            raise ValueError(f"train.warmup_epochs {train.warmup_epochs} leaves none of {train.epochs} epochs")
+        if data.combineall:
+            shared = {spec.name for spec in data.sources} & {spec.name for spec in data.targets}
+            if shared:
+                raise ValueError(f"data.combineall would train on the test images of the target '{min(shared)}'")
+        return self

@@ -1,0 +1,29 @@
+"""The cosine classifier: similarity of an embedding to one direction per class."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from reidctl.losses.precision import widened, without_autocast
+
+
+class CosineClassifier(nn.Module):
+    """Cosine between embeddings and class weights (NormFace, https://arxiv.org/abs/1704.06369, section 3).
+
+    weight [D, C]: column c is the direction of class c, of unit length at the start and of any length later.
+    embeddings [B, D] -> cosines [B, C] in -1…1, float32 whatever the autocast. A zero embedding has cosine 0.
+    """
+
+    def __init__(self, embedding_dim: int, num_classes: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(functional.normalize(torch.randn(embedding_dim, num_classes), dim=0))
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        with without_autocast(embeddings):
+            embeddings = widened(embeddings)
+            weight = self.weight.to(embeddings.dtype)
+            # Dividing the products, not the weights, halves the time where classes outnumber the batch.
+            norms = torch.linalg.vector_norm(weight, dim=0).clamp_min(1e-12)  # [C]
+            return (functional.normalize(embeddings, dim=1) @ weight / norms).clamp(-1, 1)  # [B, C]

@@ -1,0 +1,137 @@
+"""Checkpoints: the weights of the embedding network and all that is needed to use them, in one safetensors file."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from reidctl.config.schema import RunConfig
+from reidctl.errors import InputError, PluginError
+from reidctl.files import replacing
+from reidctl.registry import models
+from reidctl.types import ArtefactInfo
+
+logger = logging.getLogger(__name__)
+
+VERSIONS = ("reidctl", "torch")
+"""Packages whose versions a checkpoint remembers."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint file that was read: its run's configuration, what it says of itself, its weights by name on the CPU."""
+
+    path: Path
+    config: RunConfig
+    info: ArtefactInfo
+    state: dict[str, Tensor]
+
+    def build(self) -> nn.Module:
+        """The network with these weights, in eval mode on the CPU; InputError where the weights do not fit it."""
+        model = build_model(self.config)
+        try:
+            model.load_state_dict(self.state)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise InputError(
+                f"{self.path}: the weights do not fit model '{self.config.model.name}': {reason}",
+                "the model's code has changed since; install the versions that the file names: "
+                + ", ".join(f"{name} {number}" for name, number in self.info.versions.items()),
+            ) from error
+        return model.eval()
+
+
+def build_model(config: RunConfig) -> nn.Module:
+    """The network that `config` names, with fresh weights drawn from torch's generator, in training mode."""
+    model: nn.Module = models.build(config.model, at="model", image_size=config.data.image.size)
+    if not isinstance(getattr(model, "embedding_dim", None), int):
+        origin = models.find(config.model.name).origin
+        raise PluginError(f"model '{config.model.name}' from {origin} has no whole number `embedding_dim`")
+    return model
+
+
+def describe(model: nn.Module, config: RunConfig, metrics: Mapping[str, float] | None = None) -> ArtefactInfo:
+    """What a checkpoint of `model` says of itself."""
+    return ArtefactInfo(
+        model=config.model.name,
+        preset=config.preset,
+        image=config.data.image,
+        embedding_dim=model.embedding_dim,
+        metrics=dict(metrics or {}),
+        versions={name: version(name) for name in VERSIONS},
+    )
+
+
+def save_checkpoint(path: Path, model: nn.Module, config: RunConfig, info: ArtefactInfo) -> None:
+    """Write the weights of `model` with `config` and `info`, whole or not at all; the weights' digest is filled in."""
+    state = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()}
+    info = info.model_copy(update={"weights_sha256": weights_sha256(state)})
+    with replacing(path) as temporary:
+        save_file(state, temporary, {**info.to_strings(), "config": config.model_dump_json()})
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint; InputError for a file that is none."""
+    if path.is_dir():
+        raise InputError(f"{path}: a folder, not a checkpoint", f"give the file: {path / 'weights' / 'best.safetensors'}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            entries = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such checkpoint") from error
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a safetensors file: {error}", "it may be incomplete: copy it again") from error
+    try:
+        info = ArtefactInfo.from_strings(entries)
+        config = RunConfig.model_validate_json(entries.get("config", ""))
+    except ValueError as error:
+        found = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise InputError(f"{path}: its metadata is not that of a reidctl checkpoint: {found}") from error
+    if info is None:
+        raise InputError(f"{path}: weights without the metadata of a reidctl checkpoint")
+    return Checkpoint(path, config, info, state)
+
+
+def weights_sha256(state: Mapping[str, Tensor]) -> str:
+    """A digest of names, types, shapes and values, the same for the same weights in any file or order."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        value = state[name].contiguous()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def start_from(model: nn.Module, checkpoint: Checkpoint) -> None:
+    """Copy every weight of `checkpoint` whose name and shape are the model's; logs what was copied and what was not.
+
+    InputError when nothing fits.
+    """
+    own = model.state_dict()
+    fitting = {name: value for name, value in checkpoint.state.items() if name in own and own[name].shape == value.shape}
+    if not fitting:
+        raise InputError(
+            f"{checkpoint.path}: none of its {len(checkpoint.state)} weights fits the model",
+            f"it holds '{checkpoint.info.model}'; set `model` to that or leave `weights` out",
+        )
+    model.load_state_dict(fitting, strict=False)
+    logger.info("%s: %d of %d weights loaded", checkpoint.path, len(fitting), len(own))
+    for what, names in (("left out", checkpoint.state.keys()), ("not in the file", own.keys())):
+        rest = sorted(names - fitting.keys())
+        if rest:
+            logger.warning("%s: %d weights %s: %s", checkpoint.path, len(rest), what, _few(rest))
+
+
+def _few(names: list[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,41 @@
+"""The two-stage start: at first only some layers learn."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from torch import nn
+
+from reidctl.errors import ConfigError, suggestion
+
+
+def require_layers(model: nn.Module, layers: Collection[str]) -> None:
+    """Raise ConfigError unless every name is a top-level child of `model`."""
+    known = [name for name, _ in model.named_children()]
+    for name in layers:
+        if name not in known:
+            raise ConfigError(
+                f"train.open_layers: the model has no layer '{name}'", suggestion(name, known, f"it has: {', '.join(known)}")
+            )
+
+
+@contextmanager
+def only_open(model: nn.Module, layers: Collection[str]) -> Iterator[None]:
+    """Within the block only the top-level children in `layers` learn.
+
+    The others are frozen and in eval mode: their normalisation uses the running statistics and leaves them alone.
+    """
+    children = dict(model.named_children())
+    learning = {id(parameter) for name in layers for parameter in children[name].parameters()}
+    frozen = [parameter for parameter in model.parameters() if parameter.requires_grad and id(parameter) not in learning]
+    for name, child in children.items():
+        child.train(name in layers)
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+        model.train()

@@ -1,0 +1,108 @@
+"""What a training run tells while it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from reidctl.types import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run will do, before it does it.
+
+    train, targets: rows of `reidctl.data.statistics`, by data set; steps: batches of the first epoch;
+    parameters: of the network and of the losses, which are not exported.
+    """
+
+    folder: Path
+    device: str
+    model: str
+    parameters: int
+    loss_parameters: int
+    train: dict[str, Any]
+    targets: dict[str, list[dict[str, Any]]]
+    epochs: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepInfo:
+    """One step that was taken; epoch, step count from 1.
+
+    loss is the weighted total, losses the single ones unweighted; top1 is the share of the batch that the first loss
+    with class weights classifies right, None where there is none.
+    """
+
+    epoch: int
+    step: int
+    steps: int
+    lr: float
+    loss: float
+    losses: dict[str, float]
+    top1: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EpochInfo:
+    """One epoch that was finished: means over its steps, speed, and what the test found if there was one.
+
+    waiting: share of the time spent waiting for images; best: whether the mean mAP over the targets is the highest yet.
+    """
+
+    epoch: int
+    epochs: int
+    lr: float
+    loss: float
+    losses: dict[str, float]
+    top1: float | None
+    seconds: float
+    images_per_second: float
+    waiting: float
+    metrics: dict[str, Metrics]
+    best: bool
+
+    def row(self) -> dict[str, Any]:
+        """One flat line for tables; metrics as `<data set>.<metric>`."""
+        tested = {
+            f"{target}.{name}": value
+            for target, metrics in self.metrics.items()
+            for name, value in metrics.as_dict().items()
+            if isinstance(value, float)
+        }
+        return {
+            "epoch": self.epoch,
+            "lr": self.lr,
+            "loss": self.loss,
+            **{f"loss.{name}": value for name, value in self.losses.items()},
+            **({} if self.top1 is None else {"top1": self.top1}),
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(self.images_per_second, 1),
+            "waiting": round(self.waiting, 3),
+            **tested,
+        }
+
+
+class Observer(Protocol):
+    """Who wants to know how a run goes on."""
+
+    def on_start(self, plan: Plan) -> None:
+        """Everything is built and the first step is about to be taken."""
+
+    def on_step(self, step: StepInfo) -> None:
+        """A step was taken; on an accelerator the next one is already under way."""
+
+    def on_epoch(self, epoch: EpochInfo) -> None:
+        """An epoch is finished, tested where it was to be, and saved."""
+
+
+class Unobserved:
+    """The observer that looks away."""
+
+    def on_start(self, plan: Plan) -> None: ...
+
+    def on_step(self, step: StepInfo) -> None: ...
+
+    def on_epoch(self, epoch: EpochInfo) -> None: ...

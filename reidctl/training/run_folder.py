@@ -1,0 +1,153 @@
+"""The folder of a run: its configuration, log, metrics and weights."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from ruamel.yaml import YAML
+
+from reidctl.config.schema import RunConfig
+from reidctl.errors import ExistsError, InputError
+from reidctl.files import replacing, write_text
+
+logger = logging.getLogger(__name__)
+
+PACKAGES = ("reidctl", "torch", "torchvision", "timm", "numpy", "pillow", "safetensors")
+LATEST = "latest"
+LOG_LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class RunFolder:
+    """The files of one run, each there whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.best = path / "weights" / "best.safetensors"
+        self.last = path / "weights" / "last.safetensors"
+        self.state = path / "weights" / "last.pt"
+        self.config = path / "config.yaml"
+        self.environment = path / "env.json"
+        self.metrics = path / "metrics.jsonl"
+        self.table = path / "metrics.csv"
+        self.curves = path / "curves.png"
+        self.log = path / "train.log"
+
+    def require_free(self) -> None:
+        """Raise ExistsError when an earlier run's weights are here."""
+        if self.best.exists() or self.last.exists() or self.state.exists():
+            raise ExistsError(
+                f"{self.path}: holds the weights of an earlier run",
+                "--run NAME for another folder, --resume to go on with that run, --exist-ok to replace it",
+            )
+
+    def require_resumable(self) -> None:
+        """Raise InputError when there is no run here that could go on."""
+        if not self.state.is_file():
+            there = "no such run" if not self.path.is_dir() else "has no weights/last.pt to go on from"
+            raise InputError(f"{self.path}: {there}", "give the folder of a run that finished at least one epoch")
+
+    def clear(self) -> None:
+        """Remove the results of an earlier run; files that no run writes stay."""
+        for file in (self.best, self.last, self.state, self.metrics, self.table, self.curves, self.log):
+            file.unlink(missing_ok=True)
+
+    @contextmanager
+    def opened(self, config: RunConfig, device: torch.device) -> Iterator[None]:
+        """Write what is known at the start, point `latest` here, and keep the library's log while the block runs."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with replacing(self.config) as temporary:
+            YAML().dump(config.model_dump(mode="json"), temporary)
+        write_text(self.environment, json.dumps(environment(device), indent=2) + "\n")
+        self._point_latest()
+        with logged(self.log):
+            yield
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add the row of a finished epoch."""
+        self._write([*self.rows(), row])
+
+    def rows(self, up_to: int | None = None) -> list[dict[str, Any]]:
+        """The rows of all finished epochs, or of those up to a number."""
+        if not self.metrics.exists():
+            return []
+        found = [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
+        return [row for row in found if up_to is None or row["epoch"] <= up_to]
+
+    def forget_after(self, epoch: int) -> None:
+        """Drop rows that were written after the state that a run goes on from."""
+        self._write(self.rows(up_to=epoch))
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        write_text(self.metrics, "".join(json.dumps(row) + "\n" for row in rows))
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        table = io.StringIO()
+        writer = csv.DictWriter(table, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.table, table.getvalue())
+
+    def _point_latest(self) -> None:
+        try:
+            with replacing(self.path.parent / LATEST) as temporary:
+                temporary.symlink_to(self.path.name, target_is_directory=True)
+        except OSError as error:
+            logger.warning("%s: no link to this run: %s", self.path.parent / LATEST, error.strerror)
+
+
+@contextmanager
+def logged(path: Path) -> Iterator[None]:
+    """Append the log of the library to a file, from INFO up, while the block runs."""
+    library = logging.getLogger("reidctl")
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter(LOG_LINE))
+    handler.setLevel(logging.INFO)
+    level = library.level
+    library.addHandler(handler)
+    library.setLevel(min(level or logging.INFO, logging.INFO))
+    try:
+        yield
+    finally:
+        library.removeHandler(handler)
+        library.setLevel(level)
+        handler.close()
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Versions and hardware that the numbers of a run belong to."""
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

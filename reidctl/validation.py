@@ -1,0 +1,155 @@
+"""Strict validation with messages that name the key path, the value and the nearest key."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from reidctl.errors import ConfigError, PluginError, nearest
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Path = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
+_STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
+
+
+_WORDS = {"Input ": "", "a valid array": "a list", "an object": "keys and values", "a valid i": "an i", "a valid ": "a "}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a value: where, what, what to do about it, and whether text would have been right."""
+
+    path: Path
+    message: str
+    hint: str | None = None
+    wants_text: bool = False
+
+    @property
+    def key(self) -> str:
+        """The path in the spelling of `--set`: `losses.0.margin`."""
+        return ".".join(map(str, self.path))
+
+
+def validate(model: type[Model], values: Mapping[str, Any], at: str = "") -> Model:
+    """`values` as a `model`; ConfigError for the first problem, its key path below `at`."""
+    found = problems(model, values)
+    if not isinstance(found, list):
+        return found
+    where = ".".join(part for part in (at, found[0].key) if part)
+    raise first_of(found, where)
+
+
+def first_of(found: list[Problem], where: str) -> ConfigError:
+    """The first problem as an error that opens with `where` and counts the others."""
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return ConfigError(": ".join(part for part in (where, found[0].message + more) if part), found[0].hint)
+
+
+def problems(model: type[Model], values: Mapping[str, Any]) -> Model | list[Problem]:
+    """`values` as a `model`, or everything that is wrong with them.
+
+    Values are judged as JSON: a list may stand for a tuple and text for a path, but no text for a
+    number, no number for a switch.
+    """
+    try:
+        return model.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        return [_problem(model, values, details) for details in error.errors(include_url=False, include_context=True)]
+    except (TypeError, ValueError, RecursionError) as error:
+        return [Problem((), f"not plain data: {error}")]
+
+
+def _problem(model: type[BaseModel], values: Mapping[str, Any], details: ErrorDetails) -> Problem:
+    path = _given_path(values, details)
+    if details["type"] == "extra_forbidden":
+        *head, key = path
+        known = _keys_at(model, tuple(head))
+        near = nearest(str(key), known)
+        return Problem(
+            path, "no such key", f"did you mean '{near}'?" if near else f"known here: {', '.join(known) or 'nothing'}"
+        )
+    if details["type"] == "missing":
+        return Problem(path, "missing, and it has no default")
+    message = details["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    for pydantic_word, word in _WORDS.items():
+        message = message.replace(pydantic_word, word)
+    value = details["input"]
+    shown = "" if isinstance(value, dict) else f" (got {_short(value)})"
+    near = nearest(value, _choices(details)) if isinstance(value, str) else None
+    hint = f"did you mean '{near}'?" if near else None
+    return Problem(path, f"{message[:1].lower()}{message[1:]}{shown}", hint, details["type"] == "string_type")
+
+
+def _given_path(values: Any, details: ErrorDetails) -> Path:
+    """Where the problem is in `values`: pydantic also puts the members of unions that it tried into its path."""
+    *_, last = details["loc"] or ("",)
+    path: list[str | int] = []
+    for part in details["loc"]:
+        inside = part in values if isinstance(values, Mapping) else isinstance(values, list) and part in range(len(values))
+        if inside:
+            values = values[part]
+        if inside or (part == last and details["type"] == "missing"):
+            path.append(part)
+    return tuple(path)
+
+
+def _choices(details: ErrorDetails) -> list[str]:
+    expected = str(details.get("ctx", {}).get("expected", ""))
+    return [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")] if expected else []
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
+    """The keys that the record at `path` below `model` may have."""
+    here: Any = model
+    for part in path:
+        if isinstance(part, int):
+            continue
+        field = here.model_fields.get(part)
+        found = list(_models_in(field.annotation)) if field is not None else []
+        if not found:
+            return []
+        here = found[0]
+    return list(here.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def model_of_signature(label: str, signature: inspect.Signature) -> type[BaseModel]:
+    """A strict model whose fields are the parameters left of the `*`.
+
+    Raises PluginError where a parameter has no annotation that a value can be checked against.
+    """
+    fields: dict[str, Any] = {}
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            continue
+        if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD or parameter.annotation is parameter.empty:
+            raise PluginError(
+                f"{label}: parameter '{parameter}' cannot be checked",
+                "parameters left of the * need a name and a type; *args and **kwargs are not allowed",
+            )
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[parameter.name] = (parameter.annotation, default)
+    try:
+        return create_model(label, __config__=_STRICT, **fields)
+    except Exception as cause:
+        raise PluginError(f"{label}: its signature is no schema: {cause}") from cause

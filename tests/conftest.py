@@ -1,0 +1,55 @@
+"""What every test may use."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reidctl.cli.app import build, globals_first
+from reidctl.cli.boundary import guarded
+from reidctl.cli.output import output
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the person who runs the tests steers what is tested."""
+    for name in os.environ:
+        if name.startswith("REIDCTL_") and name != "REIDCTL_TEST_DATA":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
+    """Run `reidctl` with arguments in this process, through the same door as the console script."""
+
+    def run(*arguments: str | Path) -> Result:
+        line = globals_first([str(argument) for argument in arguments])
+        capsys.readouterr()
+        code = guarded(lambda: build(line)(args=line, prog_name="reidctl"))
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    yield run
+    output.configure(quiet=False, no_color=False, debug=False)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with real images and published networks; skips where nobody has put one."""
+    folder = os.environ.get("REIDCTL_TEST_DATA")
+    if not folder:
+        pytest.skip("REIDCTL_TEST_DATA names no folder with real images and networks")
+    return Path(folder)
