@@ -5,6 +5,7 @@ ReidError              anything a user can mend: one line on stderr
   InputError           a file, folder, data set or artefact           exit 2
   UnknownName          a part that nobody registered                  exit 2
   ExistsError          an output that would be overwritten            exit 2
+  TrainingError        a training run whose loss is not finite        exit 2
   PluginError          an installed part that cannot be used          exit 3
   MissingExtra         an optional dependency that is not there       exit 3
   CheckFailed          the check that was asked for did not hold      exit 1
@@ -53,6 +54,10 @@ class MissingExtra(ReidError):
     """An optional dependency that the asked-for feature needs."""
 
     exit_code = 3
+
+
+class TrainingError(ReidError):
+    """A training run that cannot go on because a loss is not finite."""
 
 
 class CheckFailed(ReidError):

@@ -30,7 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary = workplace / path.name
         yield temporary
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            os.replace(path, workplace / "replaced")
         os.replace(temporary, path)
     finally:
         shutil.rmtree(workplace, ignore_errors=True)

@@ -99,10 +99,11 @@ class Registry:
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """Every declared part, sorted by name, then package; nothing is imported."""
-        found = [
-            Entry(self.kind, point.name, *_package(point.dist), point.value, _api_versions().get(_package(point.dist)[0]), point)
-            for point in entry_points(group=self.group)
-        ]
+        found = []
+        for point in entry_points(group=self.group):
+            package, version = _package(point.dist)
+            api = _api_versions().get(package)
+            found.append(Entry(self.kind, point.name, package, version, point.value, api, point))
         return tuple(sorted(found, key=lambda entry: (entry.name, entry.package)))
 
     def names(self) -> list[str]:

@@ -220,8 +220,11 @@ class ArtefactInfo(BaseModel):
     @classmethod
     def from_strings(cls, entries: Mapping[str, str]) -> ArtefactInfo | None:
         """The inverse of `to_strings`, ignoring other keys; None when the file carries no such metadata."""
+        if not {"model", "embedding_dim"} <= entries.keys():
+            return None
         known = {key: json.loads(text) for key, text in entries.items() if key in cls.model_fields}
-        return cls.model_validate(known) if {"model", "embedding_dim"} <= known.keys() else None
+        # As JSON, because the strict records inside take a list for a tuple only from there.
+        return cls.model_validate_json(json.dumps(known))
 
 
 class Embedder(Protocol):

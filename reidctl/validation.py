@@ -20,8 +20,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
 
-
-_WORDS = {"Input ": "", "a valid array": "a list", "an object": "keys and values", "a valid i": "an i", "a valid ": "a "}
+_WORDS = {
+    "Input ": "",
+    "a valid array": "a list",
+    "an object": "keys and values",
+    "a valid i": "an i",
+    "a valid ": "a ",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,8 @@ def _given_path(values: Any, details: ErrorDetails) -> Path:
     *_, last = details["loc"] or ("",)
     path: list[str | int] = []
     for part in details["loc"]:
-        inside = part in values if isinstance(values, Mapping) else isinstance(values, list) and part in range(len(values))
+        keys = values if isinstance(values, Mapping) else range(len(values)) if isinstance(values, list) else ()
+        inside = part in keys
         if inside:
             values = values[part]
         if inside or (part == last and details["type"] == "missing"):
@@ -119,18 +125,19 @@ def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
         if isinstance(part, int):
             continue
         field = here.model_fields.get(part)
-        found = list(_models_in(field.annotation)) if field is not None else []
+        found = list(models_in(field.annotation)) if field is not None else []
         if not found:
             return []
         here = found[0]
     return list(here.model_fields)
 
 
-def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    """Every record that a value of this type may hold: those in `tuple[Spec, ...] | None`."""
     if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):
-        yield from _models_in(argument)
+        yield from models_in(argument)
 
 
 def model_of_signature(label: str, signature: inspect.Signature) -> type[BaseModel]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -72,6 +72,10 @@ Data = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, or an OpenVINO device.")]
+Precision = Annotated[
+    Literal["f32", "bf16", "f16"] | None,
+    typer.Option("--precision", help="Arithmetic of the network; f32 where accuracy is measured.", show_default=False),
+]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace what is already there.")]
 
 

@@ -1,8 +1,13 @@
-"""Data sets as commands name them: `market1501`, `market1501=DIR`, `{name: synthetic, cameras: 4}`."""
+"""Models and data sets as commands name them.
+
+MODEL is a checkpoint, `.onnx`, `.xml`, run folder or preset; a data set `market1501`, `market1501=DIR` or
+`{name: synthetic, cameras: 4}`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +17,33 @@ from reidctl.types import ReidData, Spec
 
 if TYPE_CHECKING:
     from reidctl.config import RunConfig
+    from reidctl.config.schema import EvalConfig
+    from reidctl.types import Embedder
 
 DEFAULT_ROOT = Path("data")
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """A model ready to embed, and the configuration it was trained with where its file carries one."""
+
+    embedder: Embedder
+    config: RunConfig | None
+
+    @property
+    def settings(self) -> EvalConfig:
+        """How it is tested unless options say otherwise."""
+        from reidctl.config.schema import EvalConfig
+
+        return self.config.eval if self.config else EvalConfig()
+
+
+def open_model(model: str, device: str = "auto", precision: str | None = None) -> OpenedModel:
+    """Open MODEL for testing."""
+    from reidctl.runtimes import open_embedder
+
+    embedder = open_embedder(model, device=device, precision=precision)
+    return OpenedModel(embedder, getattr(embedder, "config", None))
 
 
 def open_data(text: str, root: Path) -> ReidData:

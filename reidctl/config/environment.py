@@ -29,7 +29,8 @@ def _settings_layers(names: list[str]) -> list[Layer]:
     from reidctl.config.schema import RunConfig
 
     class Environment(RunConfig, BaseSettings):
-        model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__")
+        # Strict, the source would turn text into paths and tuples by itself; `read_value` decides what a text is.
+        model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", strict=False)
 
     class Source(EnvSettingsSource):
         def decode_complex_value(self, field_name: str, field: Any, value: Any) -> Any:
@@ -44,9 +45,8 @@ def _settings_layers(names: list[str]) -> list[Layer]:
         if head not in RunConfig.model_fields:
             near = nearest(head, RunConfig.model_fields)
             if "__" in key or near:
-                raise ConfigError(
-                    f"{name}: no such key '{key.lower().replace('__', '.')}'", f"did you mean '{near}'?" if near else None
-                )
+                path = key.lower().replace("__", ".")
+                raise ConfigError(f"{name}: no such key '{path}'", f"did you mean '{near}'?" if near else None)
             continue
         source = Source(Environment)
         source.env_vars = {name.lower(): os.environ[name]}

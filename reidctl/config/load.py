@@ -25,7 +25,6 @@ class Loaded:
     given: Merged
 
 
-
 def load_config(
     preset: str | None = None,
     files: Sequence[Path] = (),
@@ -39,8 +38,8 @@ def load_config(
     by `check_parts`, which imports them. ConfigError or UnknownName otherwise.
     """
     defaults = Layer("default", RunConfig().model_dump(mode="json"))
-    typed = [_set_layer(text) for text in sets]
-    merged = merge([defaults, *_file_layers(preset, files), *environment_layers(), *flags, *typed])
+    layers = [*map(_file_layer, files), *environment_layers(), *flags, *map(_set_layer, sets)]
+    merged = merge([defaults, *_preset_layers(preset, layers), *layers])
     found = problems(RunConfig, merged.values)
     if isinstance(found, list) and _keep_text(merged, found):
         found = problems(RunConfig, merged.values)
@@ -51,23 +50,28 @@ def load_config(
     return loaded
 
 
-def _file_layers(preset: str | None, files: Sequence[Path]) -> list[Layer]:
-    documents = [(path, read_file(path)) for path in files]
-    for path, document in documents:
-        named = document.values.get("preset")
+def _file_layer(path: Path) -> Layer:
+    document = read_file(path)
+    # What was written without a preset says so with a null; laid over one, it must not hide it.
+    values = {key: value for key, value in document.values.items() if (key, value) != ("preset", None)}
+    return Layer(str(path), values, document.marks)
+
+
+def _preset_layers(preset: str | None, layers: Sequence[Layer]) -> list[Layer]:
+    """The preset that is asked for, or that a layer names, as the layer below them all."""
+    for layer in layers:
+        named = layer.values.get("preset")
         if named is None:
             continue
         if not isinstance(named, str):
-            raise ConfigError(f"{path}: preset: should be a preset's name (got {named!r})")
+            raise ConfigError(f"{layer.source}: preset: should be a preset's name (got {named!r})")
         if preset not in (None, named):
-            raise ConfigError(f"{path}: preset: '{named}' contradicts '{preset}'", "leave one of the two out")
+            raise ConfigError(f"{layer.source}: preset: '{named}' contradicts '{preset}'", "leave one of the two out")
         preset = named
-    layers = [Layer(str(path), document.values, document.marks) for path, document in documents]
     if preset is None:
-        return layers
+        return []
     document = read_preset(preset)
-    base = Layer(str(preset_path(preset)), {**document.values, "preset": preset}, document.marks)
-    return [base, *layers]
+    return [Layer(str(preset_path(preset)), {**document.values, "preset": preset}, document.marks)]
 
 
 def _set_layer(text: str) -> Layer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reidctl import registry as registries
 from reidctl.config.schema import RunConfig
@@ -39,7 +39,7 @@ def with_defaults(config: RunConfig) -> RunConfig:
     for path, registry, spec in parts(config):
         model = registry.parameters(spec.name)
         checked = model.model_validate_json(model.model_validate(spec.parameters, strict=False).model_dump_json())
-        place = values
+        place: Any = values
         for step in path[:-1]:
             place = place[step]
         place[path[-1]].update(checked.model_dump(mode="json"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -26,43 +26,47 @@ _MAX_NODES = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed mapping with the position (line, column; from 1) of every value."""
+    """A parsed mapping with the position (line, column; from 1) of every value, and the keys that were given again."""
 
     values: dict[str, Any]
     marks: dict[KeyPath, Mark]
+    repeats: tuple[tuple[KeyPath, Mark], ...] = ()
 
 
-def read_file(path: Path) -> Document:
-    """Parse a YAML file whose top level is a mapping; ConfigError with line and column otherwise."""
+def read_file(path: Path, *, last_wins: bool = False) -> Document:
+    """Parse a YAML file whose top level is a mapping; ConfigError with line and column otherwise.
+
+    last_wins: a key given twice is no error; its last value stands.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}", "give the path of a YAML file") from error
-    return read_text(text, str(path))
+    return read_text(text, str(path), last_wins=last_wins)
 
 
-def read_text(text: str, where: str) -> Document:
+def read_text(text: str, where: str, *, last_wins: bool = False) -> Document:
     """Parse YAML text whose top level is a mapping (or nothing)."""
-    value, marks = _parse(text, where)
+    reader = _Reader(where, last_wins)
+    value = _parse(text, where, reader)
     if value is None:
         value = {}
     if not isinstance(value, dict):
         raise ConfigError(f"{where}: expected keys and values at the top, found a {type(value).__name__}")
-    return Document(value, marks)
+    return Document(value, reader.marks, tuple(reader.repeats))
 
 
 def read_value(text: str, where: str) -> Any:
-    """Parse one value as `--set` and environment variables give it: `0.5`, `true`, `[1, 2]`, `{name: x}`, plain text."""
-    return _parse(text, where)[0]
+    """Parse one value as `--set` and variables give it: `0.5`, `true`, `[1, 2]`, `{name: x}`, plain text."""
+    return _parse(text, where, _Reader(where, last_wins=False))
 
 
-def _parse(text: str, where: str) -> tuple[Any, dict[KeyPath, Mark]]:
+def _parse(text: str, where: str, reader: _Reader) -> Any:
     try:
         node = YAML(typ="safe", pure=True).compose(text)
-        reader = _Reader(where)
-        return (None if node is None else reader.value(node, ())), reader.marks
+        return None if node is None else reader.value(node, ())
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
@@ -80,9 +84,11 @@ def _parse(text: str, where: str) -> tuple[Any, dict[KeyPath, Mark]]:
 
 
 class _Reader:
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, last_wins: bool) -> None:
         self.where = where
+        self.last_wins = last_wins
         self.marks: dict[KeyPath, Mark] = {}
+        self.repeats: list[tuple[KeyPath, Mark]] = []
         self._open: set[int] = set()
         self._seen = 0
         self._scalars = YAML(typ="safe", pure=True).constructor
@@ -93,19 +99,19 @@ class _Reader:
             self._fail(node, "more values than a configuration can have")
         if id(node) in self._open:
             self._fail(node, "an alias that contains itself")
-        self.marks[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        self.marks[path] = _position(node)
         if isinstance(node, ScalarNode):
             return self._scalar(node)
         self._open.add(id(node))
         found: Any = (
-            {key: self.value(child, (*path, key)) for key, child in self._pairs(node)}
+            {key: self.value(child, (*path, key)) for key, child in self._pairs(node, path)}
             if isinstance(node, MappingNode)
             else [self.value(child, (*path, index)) for index, child in enumerate(self._items(node))]
         )
         self._open.discard(id(node))
         return found
 
-    def _pairs(self, node: MappingNode) -> list[tuple[str, Node]]:
+    def _pairs(self, node: MappingNode, path: KeyPath) -> list[tuple[str, Node]]:
         self._require_tag(node, {f"{_PREFIX}map"})
         pairs: dict[str, Node] = {}
         for key_node, child in node.value:
@@ -114,8 +120,10 @@ class _Reader:
                 self._fail(key_node, "merge keys (<<) are not supported; list several files with -c instead")
             if not isinstance(key, str):
                 self._fail(key_node, "a key must be text; quote it")
-            if key in pairs:
+            if key in pairs and not self.last_wins:
                 self._fail(key_node, f"key '{key}' is given twice")
+            if key in pairs:
+                self.repeats.append(((*path, key), _position(key_node)))
             pairs[key] = child
         return list(pairs.items())
 
@@ -134,6 +142,10 @@ class _Reader:
         if str(node.tag) not in allowed:
             self._fail(node, f"tag {str(node.tag).replace(_PREFIX, '!!')} is not plain data")
 
-    def _fail(self, node: Node, problem: str) -> None:
-        mark = node.start_mark
-        raise ConfigError(f"{self.where}:{mark.line + 1}:{mark.column + 1}: {problem}")
+    def _fail(self, node: Node, problem: str) -> NoReturn:
+        line, column = _position(node)
+        raise ConfigError(f"{self.where}:{line}:{column}: {problem}")
+
+
+def _position(node: Node) -> Mark:
+    return node.start_mark.line + 1, node.start_mark.column + 1

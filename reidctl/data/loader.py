@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +16,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from reidctl.config.schema import DataConfig
 from reidctl.data.images import read_image
+from reidctl.data.samplers import EpochSampler, build_sampler
 from reidctl.errors import InputError, PluginError, ReidError
 from reidctl.registry import transforms as registered
 from reidctl.types import ImageSpec, ReidData, Sample, Spec
 
 Transform = Callable[[Image.Image], Image.Image]
-Order = Callable[[int], Sequence[int]]
-"""Epoch, from 0 -> indices of the training samples in the order in which they are trained on."""
 
 
 class Batch(NamedTuple):
@@ -40,17 +40,24 @@ class Draw(NamedTuple):
     index: int
 
 
-def draw_seed(seed: int, *place: int) -> int:
-    """A 32-bit seed (torch's generator uses no more) that differs for every place: epoch and step, say."""
-    text = ",".join(map(str, (seed, *place))).encode()
+def derived_seed(seed: int, *purpose: str | int) -> int:
+    """A seed of 32 bits, more than which torch's generator does not use, that differs for every purpose."""
+    text = "/".join(map(str, (seed, *purpose))).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "little")
 
 
 def normalize(images: Tensor, spec: ImageSpec) -> Tensor:
     """images [B, 3, H, W] uint8 RGB -> (x / 255 - mean) / std, float32 on the same device in the same memory format."""
-    mean = torch.tensor(spec.mean, device=images.device).view(3, 1, 1)
-    std = torch.tensor(spec.std, device=images.device).view(3, 1, 1)
-    return images.float().sub_(mean * 255).div_(std * 255)
+    mean, std = _mean_std(spec, images.device)
+    return images.float().sub_(mean).div_(std)
+
+
+@lru_cache
+def _mean_std(spec: ImageSpec, device: torch.device) -> tuple[Tensor, Tensor]:
+    """On the scale 0…255, each [3, 1, 1]; kept, because a copy to an accelerator would be one more thing to wait for."""
+    with torch.inference_mode(False):
+        mean, std = (255 * torch.tensor(values, device=device).view(3, 1, 1) for values in (spec.mean, spec.std))
+    return mean, std
 
 
 class TrainBatches:
@@ -65,19 +72,17 @@ class TrainBatches:
         self,
         samples: Sequence[Sample],
         transforms: Sequence[Transform],
-        order: Order,
+        sampler: EpochSampler,
         *,
-        batch_size: int,
-        seed: int,
-        workers: int,
+        workers: int = 0,
         pin_memory: bool = False,
     ) -> None:
-        self._order, self._batch_size = order, batch_size
+        self._sampler = sampler
         self._draws: list[list[Draw]] = []
         self._loader = DataLoader(
-            _Images(samples, transforms, seed),
+            _Images(samples, transforms, sampler.seed),
             batch_size=None,
-            sampler=_Rest(self._draws),
+            sampler=_Left(self._draws),
             num_workers=workers,
             collate_fn=_unchanged,
             pin_memory=pin_memory,
@@ -87,28 +92,41 @@ class TrainBatches:
 
     def steps(self, epoch: int) -> int:
         """The number of batches of `epoch`, from 0."""
-        return len(self._order(epoch)) // self._batch_size
+        if self._sampler.epoch != epoch:
+            self._sampler.set_epoch(epoch)
+        return len(self._sampler) // self._sampler.batch_size
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """The batches of `epoch`, those before `first` skipped unread.
+        """The batches of `epoch` from number `first`; those before it are not read.
 
         Raises the ReidError of the first image that cannot be read or augmented, whichever process met it.
         """
-        draws = [Draw(epoch, place, index) for place, index in enumerate(self._order(epoch))]
-        ends = range(self._batch_size, len(draws) + 1, self._batch_size)
-        self._draws[:] = [draws[end - self._batch_size : end] for end in ends][first:]
+        size, steps = self._sampler.batch_size, self.steps(epoch)
+        draws = [Draw(epoch, place, index) for place, index in enumerate(self._sampler)]
+        self._draws[:] = [draws[step * size : (step + 1) * size] for step in range(first, steps)]
         for batch in self._loader:
             if isinstance(batch, ReidError):
                 raise batch
             yield batch
 
 
-def train_batches(data: ReidData, config: DataConfig, *, batch_size: int, seed: int, pin_memory: bool = False) -> TrainBatches:
-    """The batches that `config` asks for.
+def train_batches(
+    data: ReidData, config: DataConfig, *, batch_size: int, seed: int, pin_memory: bool = False
+) -> TrainBatches:
+    """The batches of `data.train` that `config` asks for.
 
-    Raises InputError when `data` holds too few images or identities for one batch.
+    Raises InputError when the images, or the identities they show, do not fill one batch.
     """
-    raise NotImplementedError
+    labels = [sample.identity for sample in data.train]
+    sampler = build_sampler(config.sampler, labels, batch_size, config.images_per_identity, seed)
+    transforms = build_transforms(config.transforms, config.image)
+    batches = TrainBatches(data.train, transforms, sampler, workers=config.workers, pin_memory=pin_memory)
+    if not batches.steps(0):
+        raise InputError(
+            f"data set '{data.name}': its {len(data.train)} training images do not fill a batch of {batch_size}",
+            "lower train.batch_size",
+        )
+    return batches
 
 
 def build_transforms(specs: Sequence[Spec], image: ImageSpec) -> list[Transform]:
@@ -119,8 +137,8 @@ def build_transforms(specs: Sequence[Spec], image: ImageSpec) -> list[Transform]
     return [registered.build(spec, at=at, image_size=image.size) for at, spec in listed]
 
 
-class _Rest(Sampler[list[Draw]]):
-    """What is left of the current epoch; a view, because the loader's own workers outlive the epochs."""
+class _Left(Sampler[list[Draw]]):
+    """What is left of the current epoch: a list that changes, because the loader and its workers outlive the epochs."""
 
     def __init__(self, draws: list[list[Draw]]) -> None:
         self._draws = draws
@@ -159,7 +177,7 @@ class _Images(Dataset[Batch | ReidError]):
         sample = self._samples[draw.index]
         picture = read_image(sample.image)
         # The generator itself: torch.manual_seed also visits every accelerator, 70 times the cost.
-        torch.default_generator.manual_seed(draw_seed(self._seed, draw.epoch, draw.place))
+        torch.default_generator.manual_seed(derived_seed(self._seed, "image", draw.epoch, draw.place))
         for transform in self._transforms:
             try:
                 picture = transform(picture)

@@ -47,6 +47,8 @@ class Triplet(nn.Module):
 
 def _hardest(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Row of the farthest same-label and of the nearest other-label embedding, and whether there is one of these."""
+    # What all embeddings share would cost digits of the products below; distances do not depend on it.
+    embeddings = embeddings - embeddings.mean(dim=0)
     # The row's own squared norm does not change which column is farthest or nearest.
     ranking = embeddings.square().sum(dim=1) - 2 * embeddings @ embeddings.T  # [B, B]
     same = labels[:, None] == labels

@@ -9,10 +9,10 @@ from itertools import product
 from typing import Annotated, Literal
 
 import torch
-import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class DropoutOptions(BaseModel):
@@ -46,7 +46,7 @@ class BernoulliDropout(nn.Module):
         self.p = p
 
     def forward(self, branch: Tensor, block_input: Tensor) -> Tensor:
-        return F.dropout(branch, self.p, self.training)
+        return functional.dropout(branch, self.p, self.training)
 
 
 class GaussianDropout(nn.Module):
@@ -64,11 +64,11 @@ class GaussianDropout(nn.Module):
 
 
 class InformativeDropout(nn.Module):
-    """Drops positions whose neighbourhood looks like themselves: texture. Paper: https://arxiv.org/abs/2008.04254, section 3.
+    """Drops the positions of the block's input that look like their neighbours: texture rather than shape.
 
-    max(1, int(p·h·w)) positions are drawn with replacement, all channels of a drawn position are zeroed and the rest is
-    scaled by 1 / (1 - p). Weights of the draw: see `similarity`, to the power 1 / temperature.
-    The original passes no block input here and fails; this one gets it.
+    Paper: https://arxiv.org/abs/2008.04254, section 3. max(1, int(p·h·w)) positions are drawn with replacement, in
+    proportion to `similarity` to the power 1 / temperature; a drawn position loses all its channels, the others are
+    scaled by 1 / (1 - p). The original never hands the block's input over in the fpn family, and fails.
     """
 
     def __init__(self, p: float, kernel: int, temperature: float) -> None:
@@ -89,13 +89,13 @@ class InformativeDropout(nn.Module):
 def similarity(maps: Tensor, kernel: int) -> Tensor:
     """How much each position resembles its kernel × kernel neighbours, zeros around the map: [B, C, h, w] -> [B, h·w].
 
-    The sum of exp(-d / 2m) over the neighbours, plus 1e-12; d is the squared distance over channels, m the mean of d over
+    The sum of exp(-d / 2m) over the neighbours, plus 1e-12; d is the squared distance over channels, m its mean over
     the batch, each position's zero distance to itself included.
     """
     batch, _, height, width = maps.shape
     margin = kernel // 2
     maps = maps.float() if maps.dtype in (torch.bfloat16, torch.float16) else maps
-    padded = F.pad(maps, (margin, margin, margin, margin))
+    padded = functional.pad(maps, (margin, margin, margin, margin))
     shifts = [(dy, dx) for dy, dx in product(range(kernel), repeat=2) if (dy, dx) != (margin, margin)]
     distances = torch.stack(
         [(padded[:, :, dy : dy + height, dx : dx + width] - maps).square().sum(1) for dy, dx in shifts]
@@ -103,6 +103,9 @@ def similarity(maps: Tensor, kernel: int) -> Tensor:
     mean = distances.sum() / (kernel**2 * batch * height * width)
     weights = torch.exp(distances / (-2 * mean.clamp(min=1e-12)))
     return weights.sum(0).flatten(1) + 1e-12
+
+
+NO_DROPOUT = DropoutOptions()
 
 
 def build_dropout(options: DropoutOptions) -> nn.Module | None:

@@ -1,16 +1,20 @@
-"""Feature pyramid: maps of several scales, enriched top-down and fused into one. Paper: https://arxiv.org/abs/1612.03144, section 3."""
+"""Feature pyramid: maps of several scales, enriched top-down and fused into one.
+
+Paper: https://arxiv.org/abs/1612.03144, section 3; the fusion is the retail networks' own.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import reduce
 from typing import Annotated, Literal
 
 import torch
-import torch.nn.functional as F
 from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class PyramidOptions(BaseModel):
@@ -28,9 +32,9 @@ class PyramidOptions(BaseModel):
 class FeaturePyramid(nn.Module):
     """Fuses maps, fine to coarse, at the size of the coarsest.
 
-    channels: those of each map; sizes of neighbouring maps differ by a factor of two or not at all.
-    [[B, channels[i], h_i, w_i], …] -> [B, D, h, w] with D = dim, or the levels' 4·dim after `concatenation`
-    in the order 1/16, 1/8, 1/4 and the coarsest (which the published weights of the convolution after it expect).
+    channels: of each map; neighbouring maps differ by a factor of two in size, or not at all.
+    [[B, channels[i], h_i, w_i], …] -> [B, out_channels, h, w]. out_channels is `dim`, under `concatenation` that of all
+    levels together: coarse to fine, but the coarsest last, as published weights expect it.
     """
 
     def __init__(self, channels: Sequence[int], options: PyramidOptions) -> None:
@@ -51,7 +55,7 @@ class FeaturePyramid(nn.Module):
         for lateral, posthoc, features in zip(self.topdown_lateral, self.posthoc[1:], reversed(finer), strict=True):
             side = lateral(features)
             if side.shape != top.shape:
-                top = F.interpolate(top, scale_factor=2.0, mode="nearest")
+                top = functional.interpolate(top, scale_factor=2.0, mode="nearest")
             top = side + top
             levels.append(posthoc(top))
         return self.fuse(levels)
@@ -60,11 +64,11 @@ class FeaturePyramid(nn.Module):
         """levels, coarse to fine, each max-pooled to the size of the first."""
         first, *others = levels
         ratios = [level.shape[2] // first.shape[2] for level in others]
-        pooled = [F.max_pool2d(level, ratio) for level, ratio in zip(others, ratios, strict=True)]
+        pooled = [functional.max_pool2d(level, ratio) for level, ratio in zip(others, ratios, strict=True)]
         match self.process:
             case "concatenation":
                 return torch.cat([*pooled, first], dim=1)
             case "max_pooling":
-                return torch.stack([first, *pooled]).amax(0)
+                return reduce(torch.maximum, pooled, first)
             case "elementwise_sum":
-                return torch.stack([first, *pooled]).sum(0)
+                return reduce(torch.add, pooled, first)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -29,17 +30,17 @@ class ChannelGate(nn.Module):
 class GroupNorm(nn.GroupNorm):
     """Group norm that also takes one image with one value per group, which torch's own layer refuses."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+    def forward(self, values: Tensor) -> Tensor:
+        return torch.group_norm(values, self.num_groups, self.weight, self.bias, self.eps)
 
 
 class LCTGate(nn.Module):
-    """Linear context transform: channels weighed by their group-normalised means. Paper: https://arxiv.org/abs/1909.03834.
+    """Linear context transform: channels weighed by their normalised means. Paper: https://arxiv.org/abs/1909.03834.
 
-    [B, C, h, w] -> [B, C, h, w], scaled per image and channel by sigmoid(gamma·z + beta), z the spatial means normalised
-    over each of 16 groups of channels; the number of groups is halved until it divides C. gamma starts at 0 and beta
-    at 1, so the gate starts at sigmoid(1) = 0.731 everywhere. With C = 16 each group is one channel: z is 0 and the gate
-    the same for every image, in a batch of one too, where the original raises.
+    [B, C, h, w] -> [B, C, h, w], scaled per image and channel by sigmoid(gamma·z + beta); z are the spatial means,
+    normalised within 16 groups of channels, a number that is halved until it divides C. gamma starts at 0, beta at 1:
+    at first every gate is sigmoid(1) = 0.731. With C = 16 a group is one channel, so z is 0 and the gate the same for
+    every image: in a batch of one too, where the original raises.
     """
 
     def __init__(self, channels: int) -> None:
@@ -55,9 +56,6 @@ class LCTGate(nn.Module):
         return maps * torch.sigmoid(self.gn(maps.mean((2, 3), keepdim=True)))
 
 
-def aggregate(gate: nn.Module, streams: Iterable[Tensor]) -> Tensor:
-    """The sum of the streams, each weighed by the one shared gate (equation 3 of the OSNet paper)."""
-    first, *others = (gate(stream) for stream in streams)
-    for other in others:
-        first = first + other
-    return first
+def aggregate(gate: Callable[[Tensor], Tensor], streams: Iterable[Tensor]) -> Tensor:
+    """The sum of the streams, each weighed by one shared gate, as OSNet unifies its scales."""
+    return reduce(torch.add, map(gate, streams))

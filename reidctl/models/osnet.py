@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from reidctl.errors import ConfigError
 from reidctl.models.blocks import OSBlock
-from reidctl.models.dropout import DropoutOptions, build_dropout
+from reidctl.models.dropout import NO_DROPOUT, DropoutOptions, build_dropout
 from reidctl.models.fpn import FeaturePyramid, PyramidOptions
 from reidctl.models.gates import ChannelGate, LCTGate
 from reidctl.models.layers import Conv1x1, ConvLayer, initialise, instance_norm
@@ -29,7 +29,7 @@ class Variant:
     """What tells the members of the family apart; the defaults are those of the paper's OSNet.
 
     channels: of the stem and the three stages; ibn: instance norm in the stem and the blocks of the first stage;
-    input_norm: instance norm on the image and in the stem; lct_gate, dropout: in every block but the first of its stage.
+    input_norm: instance norm on the image and in the stem; lct_gate, dropout: in all but the first block of a stage.
     """
 
     channels: tuple[int, int, int, int]
@@ -37,7 +37,7 @@ class Variant:
     input_norm: bool = False
     blocks: int = 2
     lct_gate: bool = False
-    dropout: DropoutOptions = DropoutOptions()
+    dropout: DropoutOptions = NO_DROPOUT
     fpn: PyramidOptions | None = None
     pooling: Pooling = "avg"
     activation: Activation = "relu"
@@ -50,7 +50,7 @@ X0_25 = Variant(channels=(16, 64, 96, 128))
 
 
 class OSNet(nn.Module):
-    """Images [B, 3, H, W], RGB, normalised -> embeddings [B, embedding_dim], not of unit length; the same in train and eval.
+    """Images [B, 3, H, W], RGB, normalised -> embeddings [B, embedding_dim], not of unit length, in train and in eval.
 
     State-dict names are those of published OSNet weights, without the classifier, which here belongs to a loss.
     A batch of one cannot be trained on: the batch norm before the embedding has no variance then.
@@ -112,9 +112,9 @@ def feature_map_size(image_size: tuple[int, int], *, pyramid: bool = False) -> t
     size = (-(-image_size[0] // 4) // 4, -(-image_size[1] // 4) // 4)
     shown = f"image size {image_size[0]}x{image_size[1]}"
     if min(size) < 1:
-        raise ConfigError(f"{shown} leaves OSNet no feature map", "height and width are 13 pixels or more, 256x128 usually")
+        raise ConfigError(f"{shown} leaves OSNet no feature map", "take 13 pixels or more; 256x128 is usual")
     if pyramid and (image_size[0] % 16 or image_size[1] % 16):
-        raise ConfigError(f"{shown} does not fit a feature pyramid", "make height and width multiples of 16, or drop fpn")
+        raise ConfigError(f"{shown} does not fit a feature pyramid", "take multiples of 16, or leave fpn out")
     return size
 
 
@@ -165,7 +165,7 @@ def osnet_x0_25(embedding_dim: EmbeddingDim = 512, *, image_size: tuple[int, int
 
 
 def osnet_ibn_x1_0(embedding_dim: EmbeddingDim = 512, *, image_size: tuple[int, int]) -> OSNet:
-    """OSNet with instance norm in its stem and the blocks of its first stage, for new domains (section 4.4 of the paper).
+    """OSNet-IBN: instance norm in the stem and after the blocks of the first stage, for cameras not trained on.
 
     2.2 M parameters, 0.98 GMAC at 256×128.
     """

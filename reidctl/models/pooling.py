@@ -15,9 +15,10 @@ Pooling = Annotated[
 
 
 class GeneralizedMeanPool(nn.Module):
-    """(mean of x^p over the map)^(1/p) with one learned p, at first 3. Paper: https://arxiv.org/abs/1711.02512, section 3.2.
+    """(mean of x^p over the map)^(1/p) with one learned p, at first 3.
 
-    p = 1 is the average, p towards infinity the maximum; values below 1e-6 count as 1e-6.
+    Paper: https://arxiv.org/abs/1711.02512, section 3.2. p = 1 is the average, p towards infinity the maximum; values
+    below 1e-6 count as 1e-6.
     """
 
     def __init__(self) -> None:

@@ -15,7 +15,11 @@ import numpy as np
 from reidctl.errors import InputError
 
 if TYPE_CHECKING:
-    from reidctl.types import Float32
+    from numpy.typing import NDArray
+
+    from reidctl.types import Float32, Int64
+
+    Int32 = NDArray[np.int32]
 
 Metric = Literal["cosine", "euclidean"]
 
@@ -67,9 +71,23 @@ class GalleryDistances:
             yield block[: len(tile), : self.size]
 
 
-def pair_distances(left: Float32, right: Float32, metric: Metric = "cosine") -> Float32:
-    """Distance of row i of left [N, D] to row i of right [N, D], as [N] float32; the same metrics as above."""
-    return np.einsum("ij,ij->i", _query_factor(left, metric), _gallery_factor(right, metric))
+def pair_distances(features: Float32, left: Int64, right: Int32, metric: Metric = "cosine") -> Float32:
+    """Distances [P] float32 between rows left[i] and right[i] of features [N, D], which `prepared` has made."""
+    distances = np.empty(len(left), np.float32)
+    for start in range(0, len(left), TILE_ROWS):
+        here = slice(start, start + TILE_ROWS)
+        one, other = features[left[here]], features[right[here]]
+        if metric == "cosine":
+            distances[here] = 1 - np.einsum("ij,ij->i", one, other)
+        else:
+            one -= other
+            distances[here] = np.einsum("ij,ij->i", one, one)
+    return distances
+
+
+def prepared(features: Float32, metric: Metric) -> Float32:
+    """Features whose distances are those of the given ones and cost less: L2-normalised for `cosine`."""
+    return unit_rows(features) if metric == "cosine" else features
 
 
 def finite_rows(features: Float32, start: int, stop: int, what: str) -> Float32:
@@ -103,12 +121,14 @@ def _gallery_factor(rows: Float32, metric: Metric) -> Float32:
 
 def unit_rows(rows: Float32) -> Float32:
     """L2-normalised rows [N, D]; a zero row stays zero."""
-    norms = np.sqrt(_squared_norms(rows))
-    return rows / np.maximum(norms, np.finfo(np.float32).tiny)
+    norms = np.maximum(np.sqrt(_squared_norms(rows)), np.finfo(np.float32).tiny)
+    unit: Float32 = np.divide(rows, norms)
+    return unit
 
 
 def _squared_norms(rows: Float32) -> Float32:
-    return np.einsum("ij,ij->i", rows, rows)[:, None]
+    squares: Float32 = np.einsum("ij,ij->i", rows, rows)
+    return squares[:, None]
 
 
 def _block_rows(width: int) -> int:

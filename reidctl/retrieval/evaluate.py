@@ -13,12 +13,13 @@ import numpy as np
 
 from reidctl.retrieval.distance import Metric
 from reidctl.retrieval.ranks import Matches, MatchRanks, match_ranks
-from reidctl.retrieval.rerank import RerankSpec, distance_blocks
+from reidctl.retrieval.rerank import distance_blocks
 from reidctl.types import Metrics
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from reidctl.config import Rerank
     from reidctl.types import Embeddings, Float32
 
     Float64 = NDArray[np.float64]
@@ -33,7 +34,7 @@ def evaluate(
     metric: Metric = "cosine",
     ranks: Sequence[int] = (1, 5, 10, 20),
     ap_rule: APRule = "step",
-    rerank: RerankSpec | None = None,
+    rerank: Rerank | None = None,
 ) -> Metrics:
     """`evaluate_features` of embeddings that know their samples."""
     return evaluate_features(
@@ -61,7 +62,7 @@ def evaluate_features(
     metric: Metric = "cosine",
     ranks: Sequence[int] = (1, 5, 10, 20),
     ap_rule: APRule = "step",
-    rerank: RerankSpec | None = None,
+    rerank: Rerank | None = None,
 ) -> Metrics:
     """Rank-k, mAP and mINP of features [Q, D] and [G, D] (arrays or memory maps), identities and cameras [Q], [G].
 
@@ -111,4 +112,6 @@ def average_precision(found: MatchRanks, rule: APRule = "step") -> Float64:
         precision = (precision + before) / 2
     queries = np.repeat(np.arange(len(found.counts)), found.counts)
     totals = np.bincount(queries, precision, minlength=len(found.counts))
-    return np.divide(totals, found.counts, out=np.full(len(totals), np.nan), where=found.counts > 0)
+    means = np.full(len(totals), np.nan)
+    np.divide(totals, found.counts, out=means, where=found.counts > 0)
+    return means

@@ -13,15 +13,15 @@ Ties: wrong images come before a match at the same distance. No order of the gal
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reidctl.errors import InputError
+from reidctl.retrieval.arrays import GROUP_BYTES, key_values, ragged, row_groups, sort_keys, thread_pool
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -30,11 +30,9 @@ if TYPE_CHECKING:
 
     Bool = NDArray[np.bool_]
 
-# Comparison masks stay in the second-level cache.
-MASK_BYTES = 2**20
 # A row's nearest sixteenth is cheaper to cut out and sort than to compare with every threshold.
 FEW = 16
-# A byte counts at most this many of its kind before it is carried over.
+# So many 64-bit words are added up before their bytes are; a byte would overflow past 255.
 LANE = 128
 
 
@@ -56,7 +54,12 @@ class MatchRanks:
     @property
     def places(self) -> Int64:
         """[M] 1 for the first match of its query, 2 for the second, …"""
-        return np.arange(1, len(self.ranks) + 1) - np.repeat(self.starts, self.counts)
+        return ragged(np.ones_like(self.counts), self.counts)
+
+    @classmethod
+    def joined(cls, parts: list[MatchRanks]) -> MatchRanks:
+        """Those of consecutive queries as one."""
+        return cls(np.concatenate([part.ranks for part in parts]), np.concatenate([part.counts for part in parts]))
 
 
 class Matches:
@@ -64,44 +67,51 @@ class Matches:
 
     Identities and cameras as [Q] and [G] integers. Junk (gallery identity -1) takes no part: `kept` [G'] are the
     positions of the other gallery images, and every column below counts those. A junk query has no match.
+    counts [Q] is the number of matches of each query.
     """
 
     def __init__(
         self, query_ids: ArrayLike, gallery_ids: ArrayLike, query_cams: ArrayLike, gallery_cams: ArrayLike
     ) -> None:
-        self._query_ids, self._query_cams = _labels(query_ids, query_cams, "query")
+        query_ids, query_cams = _labels(query_ids, query_cams, "query")
         gallery_ids, gallery_cams = _labels(gallery_ids, gallery_cams, "gallery")
         self._gallery_size = len(gallery_ids)
         self.kept = np.flatnonzero(gallery_ids >= 0)
-        self._gallery_cams = gallery_cams[self.kept]
-        self._by_identity = np.argsort(gallery_ids[self.kept], kind="stable")
-        known = gallery_ids[self.kept][self._by_identity]
-        self._first = np.searchsorted(known, self._query_ids, "left")
-        self._last = np.searchsorted(known, self._query_ids, "right")
+        names, cams = np.unique(np.concatenate([query_cams, gallery_cams]), return_inverse=True)
+        groups = gallery_ids[self.kept] * len(names) + cams[len(query_ids) :][self.kept]
+        own = query_ids * len(names) + cams[: len(query_ids)]
+        self._order = np.argsort(groups, kind="stable")
+        groups = groups[self._order]
+        self._first = np.searchsorted(groups, query_ids * len(names))
+        self._last = np.searchsorted(groups, (query_ids + 1) * len(names))
+        self._own_first = np.searchsorted(groups, own)
+        self._own_last = np.searchsorted(groups, own, "right")
+        self.counts = (self._last - self._first) - (self._own_last - self._own_first)
 
     def queries(self, features: Float32) -> Float32:
         """The query features, one row per query."""
-        return _one_row_each(features, len(self._query_ids), "query")
+        return _one_row_each(features, len(self.counts), "query")
 
     def gallery(self, features: Float32) -> Float32:
-        """The gallery features without junk; not copied when there is none."""
+        """The gallery features without junk; not copied when there is none. InputError if nothing is left."""
         features = _one_row_each(features, self._gallery_size, "gallery")
+        if not len(self.kept):
+            raise InputError(f"all {self._gallery_size} gallery images are junk (identity -1)")
         return features if len(self.kept) == self._gallery_size else features[self.kept]
 
     def require_valid(self) -> None:
         """InputError unless some query has a match, saying why none has."""
-        rows, _, matching = self.same_identity(0, len(self._query_ids))
-        if matching.any():
+        if self.counts.any():
             return
-        if not len(rows):
+        same = int((self._last - self._first).sum())
+        if not same:
             raise InputError(
-                f"no identity of the {len(self._query_ids)} queries occurs in the gallery of {len(self.kept)} images",
+                f"no identity of the {len(self.counts)} queries occurs in the gallery of {len(self.kept)} images",
                 "query and gallery must number the same people in the same way",
             )
         raise InputError(
-            f"no query has a match: all {len(rows)} gallery images of the queries' identities have the camera of "
-            "their query, and a match must come from another one",
-            "usually every image got the same camera number: give each camera its own",
+            f"no query has a match: all {same} gallery images of a query's identity have the query's camera too",
+            "a match must come from another camera; usually every image was given the same camera number",
         )
 
     def same_identity(self, start: int, stop: int) -> tuple[Int64, Int64, Bool]:
@@ -109,40 +119,35 @@ class Matches:
 
         row counts from start; what is not a match is removed from that query's ranking.
         """
-        lengths = (self._last - self._first)[start:stop]
+        here = slice(start, stop)
+        lengths = self._last[here] - self._first[here]
         rows = np.repeat(np.arange(len(lengths)), lengths)
-        columns = self._by_identity[ragged(self._first[start:stop], lengths)]
-        return rows, columns, self._gallery_cams[columns] != self._query_cams[start:stop][rows]
+        places = ragged(self._first[here], lengths)
+        matching = (places < self._own_first[here][rows]) | (places >= self._own_last[here][rows])
+        return rows, self._order[places], matching
 
     def ranks(self, block: Float32, start: int, pool: Executor) -> MatchRanks:
-        """Ranks of the matches of the queries from start on, whose distances are block [b, G]."""
+        """Ranks of the matches of the queries from start on, whose distances are block [b, G']."""
         rows, columns, matching = self.same_identity(start, start + len(block))
-        keys = np.sort(sort_keys(rows, block[rows, columns]))
-        wanted = np.sort(sort_keys(rows[matching], block[rows[matching], columns[matching]]))
-        wanted_rows = wanted >> 32
-        counts = np.bincount(wanted_rows, minlength=len(block))
-        result = MatchRanks(np.empty(0, np.int64), counts)
-        places = np.arange(1, len(wanted) + 1) - np.repeat(result.starts, counts)
+        keys = sort_keys(rows, block[rows, columns])
+        wanted, keys = np.sort(keys[matching]), np.sort(keys)
+        counts = self.counts[start : start + len(block)]
+        rows, places = wanted >> 32, ragged(np.ones_like(counts), counts)
         thresholds = np.full((len(block), counts.max(initial=1)), -np.inf, np.float32)
-        thresholds[wanted_rows, places - 1] = key_values(wanted)
-        within = count_within(block, thresholds, pool)[wanted_rows, places - 1]
-        own = np.searchsorted(keys, wanted, "right") - np.searchsorted(keys, wanted_rows << 32)
-        return MatchRanks(within - own + places, counts)
+        thresholds[rows, places - 1] = key_values(wanted)
+        within = count_within(block, thresholds, pool)[rows, places - 1]
+        same = np.searchsorted(keys, wanted, "right") - np.searchsorted(keys, rows << 32)
+        return MatchRanks(within - same + places, counts)
 
 
 def match_ranks(matches: Matches, blocks: Iterable[Float32]) -> MatchRanks:
     """Ranks of the matches of all queries, whose distances [b, G'] come in consecutive blocks."""
     parts, start = [], 0
-    with counting_pool() as pool:
+    with thread_pool() as pool:
         for block in blocks:
             parts.append(matches.ranks(block, start, pool))
             start += len(block)
-    return MatchRanks(np.concatenate([part.ranks for part in parts]), np.concatenate([part.counts for part in parts]))
-
-
-def counting_pool() -> ThreadPoolExecutor:
-    """Threads that count side by side: numpy releases the lock inside the comparisons."""
-    return ThreadPoolExecutor(os.cpu_count() or 1)
+    return MatchRanks.joined(parts)
 
 
 def count_within(block: Float32, thresholds: Float32, pool: Executor) -> Int64:
@@ -150,9 +155,7 @@ def count_within(block: Float32, thresholds: Float32, pool: Executor) -> Int64:
 
     Rows of thresholds [b, P] hold finite numbers first, then -inf as padding, for which the count is 0.
     """
-    rows = max(1, MASK_BYTES // max(block.shape[1], 1))
-    starts = range(0, len(block), rows)
-    parts = pool.map(lambda at: _count_rows(block[at : at + rows], thresholds[at : at + rows]), starts)
+    parts = pool.map(lambda group: _count_rows(block[group], thresholds[group]), row_groups(block))
     return np.concatenate(list(parts))
 
 
@@ -160,13 +163,14 @@ def _count_rows(block: Float32, thresholds: Float32) -> Int64:
     counts = np.zeros(thresholds.shape, np.int64)
     near = _mask(block, thresholds.max(axis=1, keepdims=True))
     few = _count_true(near) * FEW < block.shape[1]
-    counts[few] = _count_few(block[few], near[few, : block.shape[1]], thresholds[few])
+    near[~few] = False
+    counts[few] = _count_few(block, near, thresholds)[few]
     widths = np.isfinite(thresholds).sum(axis=1)
     many = np.flatnonzero(~few)
     many = many[np.argsort(-widths[many])]
     while len(many):
         width = widths[many[0]]
-        rows = max(1, MASK_BYTES // (near.shape[1] * width))
+        rows = max(1, GROUP_BYTES // (near.shape[1] * width))
         picked, many = many[:rows], many[rows:]
         masks = _mask(block[picked, None, :], thresholds[picked, :width, None])
         counts[picked, :width] = _count_true(masks)
@@ -174,11 +178,12 @@ def _count_rows(block: Float32, thresholds: Float32) -> Int64:
 
 
 def _count_few(block: Float32, near: Bool, thresholds: Float32) -> Int64:
-    cells = np.flatnonzero(near)
-    keys = np.sort(sort_keys(cells // block.shape[1], block.reshape(-1)[cells]))
-    rows = np.arange(len(block))[:, None]
-    within = np.searchsorted(keys, sort_keys(rows, thresholds), "right")
-    return within - np.searchsorted(keys, rows << 32)
+    """The counts where all that counts is marked in near [b, padded G]."""
+    rows, columns = np.divmod(np.flatnonzero(near), near.shape[1])
+    keys = np.sort(sort_keys(rows, block[rows, columns]))
+    each = np.arange(len(block))[:, None]
+    within = np.searchsorted(keys, sort_keys(each, thresholds), "right")
+    return within - np.searchsorted(keys, each << 32)
 
 
 def _mask(block: Float32, thresholds: Float32) -> Bool:
@@ -194,24 +199,8 @@ def _mask(block: Float32, thresholds: Float32) -> Bool:
 def _count_true(mask: Bool) -> Int64:
     """Number of True along the padded last axis: eight bytes are added at a time, as one 64-bit word."""
     lanes = np.add.reduce(mask.view(np.uint64).reshape(*mask.shape[:-1], -1, LANE), axis=-1)
-    return np.add.reduce(lanes.view(np.uint8), axis=-1, dtype=np.int64)
-
-
-def sort_keys(rows: Int64, values: Float32) -> Int64:
-    """Integers that order by row, then by value: row in the upper half, the float's bits made monotonic below."""
-    bits = (values + np.float32(0)).view(np.int32).astype(np.int64)
-    return (rows << 32) + (bits ^ ((bits >> 63) & 0x7FFFFFFF)) + 2**31
-
-
-def key_values(keys: Int64) -> Float32:
-    """The values that `sort_keys` packed."""
-    bits = (keys & 0xFFFFFFFF) - 2**31
-    return (bits ^ ((bits >> 63) & 0x7FFFFFFF)).astype(np.int32).view(np.float32)
-
-
-def ragged(starts: Int64, lengths: Int64) -> Int64:
-    """starts[0], starts[0]+1, … (lengths[0] of them), then the same for starts[1], …, as one flat array."""
-    return np.arange(lengths.sum()) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
+    counts: Int64 = np.add.reduce(lanes.view(np.uint8), axis=-1, dtype=np.int64)
+    return counts
 
 
 def _labels(ids: ArrayLike, cams: ArrayLike, what: str) -> tuple[Int64, Int64]:

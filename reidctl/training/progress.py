@@ -64,14 +64,17 @@ class EpochInfo:
     metrics: dict[str, Metrics]
     best: bool
 
-    def row(self) -> dict[str, Any]:
-        """One flat line for tables; metrics as `<data set>.<metric>`."""
-        tested = {
+    def tested(self) -> dict[str, float]:
+        """What the test found, as `<data set>.<metric>`."""
+        return {
             f"{target}.{name}": value
             for target, metrics in self.metrics.items()
             for name, value in metrics.as_dict().items()
             if isinstance(value, float)
         }
+
+    def row(self) -> dict[str, Any]:
+        """One flat line for tables."""
         return {
             "epoch": self.epoch,
             "lr": self.lr,
@@ -81,8 +84,16 @@ class EpochInfo:
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 1),
             "waiting": round(self.waiting, 3),
-            **tested,
+            **self.tested(),
         }
+
+    def __str__(self) -> str:
+        top1 = "" if self.top1 is None else f", top-1 {self.top1:.1%}"
+        found = "".join(f"; {target} mAP {m.mAP:.1%}, rank-1 {m.cmc[min(m.cmc)]:.1%}" for target, m in self.metrics.items())
+        return (
+            f"epoch {self.epoch}/{self.epochs}: loss {self.loss:.4f}{top1}, lr {self.lr:.3g}, "
+            f"{self.images_per_second:.0f} images/s ({self.waiting:.0%} waiting for images){found}"
+        )
 
 
 class Observer(Protocol):

@@ -99,11 +99,14 @@ class RunFolder:
         write_text(self.table, table.getvalue())
 
     def _point_latest(self) -> None:
+        link = self.path.parent / LATEST
+        if link.exists() and not link.is_symlink():
+            return
         try:
-            with replacing(self.path.parent / LATEST) as temporary:
+            with replacing(link) as temporary:
                 temporary.symlink_to(self.path.name, target_is_directory=True)
         except OSError as error:
-            logger.warning("%s: no link to this run: %s", self.path.parent / LATEST, error.strerror)
+            logger.warning("%s: no link to this run: %s", link, error.strerror)
 
 
 @contextmanager

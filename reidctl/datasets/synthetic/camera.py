@@ -46,15 +46,15 @@ def camera(seed: int, number: int) -> Camera:
         heading=rng.uniform(-np.pi, np.pi),
         pitch=rng.uniform(0.08, 0.3),
         light=float(rng.choice((-1, 1)) * rng.uniform(0.35, 1.0)),
-        gain=(1 + 0.2 * warmth, 1 + 0.1 * tint, 1 - 0.2 * warmth),
-        brightness=rng.uniform(-26, 26),
-        contrast=rng.uniform(0.62, 1.15),
-        saturation=rng.uniform(0.6, 1.2),
-        slope=rng.uniform(-0.25, 0.25),
-        sharpness=rng.uniform(0.45, 0.95),
-        noise=rng.uniform(2, 9),
+        gain=(1 + 0.16 * warmth, 1 + 0.07 * tint, 1 - 0.16 * warmth),
+        brightness=rng.uniform(-20, 20),
+        contrast=rng.uniform(0.78, 1.15),
+        saturation=rng.uniform(0.75, 1.2),
+        slope=rng.uniform(-0.2, 0.2),
+        sharpness=rng.uniform(0.55, 1.0),
+        noise=rng.uniform(2, 8),
         quality=int(rng.integers(35, 86)),
-        crowding=rng.uniform(0.1, 0.35),
+        crowding=rng.uniform(0.05, 0.25),
     )
 
 

@@ -46,10 +46,10 @@ class Shot:
         w, h = width * OVERSAMPLING, height * OVERSAMPLING
         left, top = int(rng.integers(view.width - w + 1)), int(rng.integers(view.height - h + 1))
         background = view.crop((left, top, left + w, top + h))
-        zoom, foot = rng.uniform(0.82, 0.96), rng.uniform(0.93, 0.99)
-        if rng.random() < 0.12:
+        zoom, foot = rng.uniform(0.85, 0.97), rng.uniform(0.94, 0.99)
+        if rng.random() < 0.08:
             zoom, foot = zoom * 1.25, foot + rng.uniform(0.0, 0.22)
-        middle = width * (0.5 + rng.uniform(-0.09, 0.09))
+        middle = width * (0.5 + rng.uniform(-0.08, 0.08))
         return Canvas(background, (middle, height * foot), height * zoom * who.stature, seen_by.light)
 
 

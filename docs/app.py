@@ -1,0 +1,5 @@
+"""The whole command line as one Typer application, for the documentation tool of Typer."""
+
+from reidctl.cli.app import build
+
+app = build([])

@@ -1,0 +1,95 @@
+"""How far two artefacts' embeddings of the same images may be apart, and how far they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from reidctl.types import Float32
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What two embeddings of one image may differ by, and why."""
+
+    cosine_min: float
+    cosine_mean: float
+    relative_error: float
+    reason: str
+
+
+TOLERANCES = {
+    "f32": Tolerance(0.99999, 0.999999, 1e-3, "the same arithmetic in another order: rounding in the last digits"),
+    "f16": Tolerance(0.9999, 0.99999, 3e-2, "weights rounded to 11 bits"),
+    "bf16": Tolerance(0.998, 0.9995, 2e-1, "weights and maps rounded to 8 bits"),
+    "int8": Tolerance(0.9, 0.98, 1.0, "maps and weights on a grid of 256 values; the published INT8 IR reaches 0.965 and 0.990"),
+}
+"""By the coarser of two precisions, from the finest to the coarsest."""
+
+
+def tolerance_for(*precisions: str) -> Tolerance:
+    """The tolerance between artefacts of these precisions: that of the coarsest."""
+    order = list(TOLERANCES)
+    return TOLERANCES[max(precisions, key=order.index)]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far two sets of embeddings of the same images are apart.
+
+    cosine_*: between the two embeddings of an image, least, 5th percentile, mean; max_abs_diff: largest difference of
+    one number; relative_error: largest distance between the two embeddings of an image, in units of the root mean
+    square distance of the first artefact's embeddings from their mean (of the embeddings' length for a single image),
+    so that it also tells networks apart whose embeddings all point in nearly one direction;
+    neighbour_agreement: share of images whose nearest other image is the same in both, None for fewer than 3.
+    """
+
+    cosine_min: float
+    cosine_p5: float
+    cosine_mean: float
+    max_abs_diff: float
+    relative_error: float
+    neighbour_agreement: float | None
+
+    def within(self, tolerance: Tolerance) -> bool:
+        """Whether nothing is further apart than allowed; NaN never is."""
+        return (
+            self.cosine_min >= tolerance.cosine_min
+            and self.cosine_mean >= tolerance.cosine_mean
+            and self.relative_error <= tolerance.relative_error
+        )
+
+
+def difference(a: Float32, b: Float32) -> Difference:
+    """a, b [N, D]: embeddings of the same N images, N at least 1."""
+    first, second = a.astype(np.float64), b.astype(np.float64)
+    unit_first, unit_second = _unit(first), _unit(second)
+    cosines = (unit_first * unit_second).sum(axis=1)
+    spread = np.linalg.norm(first - first.mean(axis=0) if len(first) > 1 else first) / np.sqrt(len(first))
+    apart = np.linalg.norm(first - second, axis=1).max()
+    return Difference(
+        cosine_min=float(cosines.min()),
+        cosine_p5=float(np.percentile(cosines, 5)),
+        cosine_mean=float(cosines.mean()),
+        max_abs_diff=float(np.abs(first - second).max()),
+        relative_error=float(apart / spread) if spread else (np.inf if apart else 0.0),
+        neighbour_agreement=_agreement(unit_first, unit_second) if len(a) > 2 else None,
+    )
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(norms == 0, 1, norms)
+
+
+def _agreement(a: np.ndarray, b: np.ndarray) -> float:
+    return float((_nearest(a) == _nearest(b)).mean())
+
+
+def _nearest(unit: np.ndarray) -> np.ndarray:
+    similarity = unit @ unit.T
+    np.fill_diagonal(similarity, -np.inf)
+    return similarity.argmax(axis=1)

@@ -1,0 +1,117 @@
+"""ONNX files as OpenVINO IR."""
+
+from __future__ import annotations
+
+import logging
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from reidctl.errors import ConfigError, InputError
+from reidctl.export.check import open_exported, require_same
+from reidctl.files import replacing
+from reidctl.runtimes.graph import explained, image_input, read_graph, read_info, write_info
+from reidctl.types import ArtefactInfo
+
+logger = logging.getLogger(__name__)
+
+Weights = Literal["fp32", "fp16"]
+Input = Literal["bgr", "rgb", "normalized"]
+Batch = Literal["dynamic"] | int
+
+PRECISION: dict[str, Literal["f32", "f16"]] = {"fp32": "f32", "fp16": "f16"}
+
+
+def export_ir(
+    onnx_path: str | Path,
+    folder: str | Path | None = None,
+    *,
+    weights: Weights = "fp32",
+    input: Input = "bgr",  # noqa: A002 - the option's name
+    batch: Batch = 1,
+) -> Path:
+    """Write an ONNX file as `<its name>.xml` and `.bin` in `folder`, beside it by default; returns the path of the `.xml`.
+
+    input says what the IR takes, always [B, 3, H, W] float32: `bgr`, BGR 0…255, with channel order, mean and deviation
+    inside, as Model Optimizer made it with --reverse_input_channels, --mean_values and --scale_values; `rgb`, the same
+    for RGB; `normalized`, what the ONNX file takes. weights `fp16` halves the `.bin`; arithmetic is chosen when the IR is
+    opened. batch is 1 as Model Optimizer's was, so that programs that read the input's shape go on working; `dynamic`
+    takes any. The pair takes its names only once it gives the embeddings of the ONNX file.
+    Raises InputError for a file that cannot be converted, CheckFailed when the embeddings differ.
+    """
+    source = Path(onnx_path)
+    if source.suffix.lower() != ".onnx" or not source.is_file():
+        raise InputError(f"{source}: no ONNX file", "`reidctl export onnx` makes one from a checkpoint")
+    _require_choice("weights", weights, tuple(PRECISION))
+    _require_choice("input", input, ("bgr", "rgb", "normalized"))
+    graph = read_graph(source)
+    info = read_info(graph, source)
+    _set_batch(graph, source, info, batch)
+    graph, info = _with_input(graph, info, input)
+    info = info.model_copy(
+        update={"precision": PRECISION[weights], "versions": {**info.versions, "openvino": version("openvino")}}
+    )
+    _fold(graph)
+    write_info(graph, info)
+    graph.set_friendly_name(info.preset or info.model)
+    target = (source.parent if folder is None else Path(folder)) / f"{source.stem}.xml"
+    _save(graph, target, source, half=weights == "fp16")
+    logger.info("%s: takes %s, weights %s", target, input, weights)
+    return target
+
+
+def _require_choice(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ConfigError(f"{what} '{value}' is none of {', '.join(known)}")
+
+
+def _set_batch(graph: Any, source: Path, info: ArtefactInfo, batch: Batch) -> None:
+    if batch != "dynamic" and batch < 1:
+        raise ConfigError(f"batch {batch}: neither 'dynamic' nor 1 or more")
+    taken = image_input(graph, source)
+    if taken.batch is not None and batch != taken.batch:
+        raise InputError(f"{source}: made for batches of {taken.batch}", "export the ONNX file with a free batch")
+    wanted = taken._replace(batch=None if batch == "dynamic" else batch)
+    with explained(f"{source}: no batch of {batch}"):
+        graph.reshape({graph.inputs[0]: wanted.shape(*info.image.size)})
+
+
+def _with_input(graph: Any, info: ArtefactInfo, wanted: Input) -> tuple[Any, ArtefactInfo]:
+    """The graph with the conversion from what is wanted to what it takes in front, and what it then says of itself."""
+    from openvino import Layout, Type
+    from openvino.preprocess import ColorFormat, PrePostProcessor
+
+    if wanted == "normalized":
+        return graph, info
+    if info.pixels == "raw" or info.color_order == "bgr":
+        raise InputError("the ONNX file takes pixels as they are, so there is nothing to put inside", "--input normalized")
+    steps = PrePostProcessor(graph)
+    pictures = steps.input()
+    tensor = pictures.tensor().set_element_type(Type.f32).set_layout(Layout(info.layout.upper()))
+    pictures.model().set_layout(Layout(info.layout.upper()))
+    conversion = pictures.preprocess()
+    if wanted == "bgr":
+        tensor.set_color_format(ColorFormat.BGR)
+        conversion.convert_color(ColorFormat.RGB)
+    conversion.mean([255 * value for value in info.image.mean]).scale([255 * value for value in info.image.std])
+    return steps.build(), info.model_copy(update={"pixels": "raw", "color_order": wanted})
+
+
+def _fold(graph: Any) -> None:
+    """Compute what depends on constants alone: half of the operations that the ONNX reader makes."""
+    from openvino.passes import ConstantFolding, Manager
+
+    passes = Manager()
+    passes.register_pass(ConstantFolding())
+    passes.run_passes(graph)
+
+
+def _save(graph: Any, target: Path, source: Path, *, half: bool) -> None:
+    from openvino import save_model
+
+    # The weights take their name first: an .xml is never there without its .bin.
+    with replacing(target) as xml, replacing(target.with_suffix(".bin")) as weights:
+        save_model(graph, xml, compress_to_fp16=half)
+        require_same(open_exported(source), xml, target)
+        os.replace(xml.with_suffix(".bin"), weights)

@@ -1,0 +1,170 @@
+"""Checkpoints and presets as ONNX files."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from reidctl.errors import ConfigError, InputError
+from reidctl.export.check import require_same
+from reidctl.files import replacing
+from reidctl.runtimes.locate import locate
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from reidctl.training.checkpoint import Checkpoint
+    from reidctl.types import ArtefactInfo
+
+logger = logging.getLogger(__name__)
+
+INPUT, OUTPUT = "data", "reid_embedding"
+LEAST_OPSET = 18
+VERSIONS = ("reidctl", "torch", "onnx", "onnxscript")
+
+Batch = Literal["dynamic"] | int
+
+
+def export_onnx(
+    source: str | Path | Checkpoint,
+    path: str | Path,
+    *,
+    batch: Batch = "dynamic",
+    opset: int = LEAST_OPSET,
+    verbose: bool = False,
+) -> Path:
+    """Write the network of a checkpoint, run folder or preset (random weights) as one ONNX file; returns its path.
+
+    Input `data` [B, 3, H, W] float32, RGB divided by 255, mean and deviation; output `reid_embedding` [B, D], not
+    normalised. Only the batch is free, or fixed where `batch` is a number. The file says all this of itself
+    (metadata_props). It takes its name only once OpenVINO computes from it what PyTorch does; a file that was there
+    before stays until then. verbose lets the exporter of PyTorch print.
+    Raises InputError or ConfigError for what cannot be exported, CheckFailed when the embeddings differ.
+    """
+    target = _target(Path(path))
+    if opset < LEAST_OPSET:
+        raise ConfigError(f"opset {opset}: PyTorch writes no ONNX below opset {LEAST_OPSET}", f"use {LEAST_OPSET}")
+    if batch != "dynamic" and batch < 1:
+        raise ConfigError(f"batch {batch}: neither 'dynamic' nor 1 or more")
+    from reidctl.runtimes.network import NetworkEmbedder
+
+    checkpoint = _checkpoint(source)
+    reference = NetworkEmbedder(checkpoint, device="cpu", precision="f32")
+    with replacing(target) as temporary:
+        with _quiet(verbose):
+            model = _to_onnx(checkpoint.build(), checkpoint.info, batch, opset)
+        _describe(model, _info(checkpoint))
+        _save(model, temporary)
+        require_same(reference, temporary, target)
+    logger.info("%s: %d nodes, opset %d", target, len(model.graph.node), opset)
+    return target
+
+
+def _target(path: Path) -> Path:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder", f"give a file: {path / 'model.onnx'}")
+    return path if path.suffix == ".onnx" else path.with_name(f"{path.name}.onnx")
+
+
+def _checkpoint(source: str | Path | Checkpoint) -> Checkpoint:
+    from reidctl.runtimes.network import preset_checkpoint
+    from reidctl.training.checkpoint import load_checkpoint
+
+    if not isinstance(source, str | Path):
+        return source
+    found = locate(source)
+    if isinstance(found, str):
+        logger.warning("preset %s: random weights, nothing was learned; for speed and shapes only", found)
+        return preset_checkpoint(found)
+    if found.suffix.lower() in (".onnx", ".xml"):
+        raise InputError(f"{found}: exported already", "give a checkpoint, run folder or preset")
+    return load_checkpoint(found)
+
+
+def _info(checkpoint: Checkpoint) -> ArtefactInfo:
+    from reidctl.training.checkpoint import weights_sha256
+
+    made_with = {**checkpoint.info.versions, **{name: version(name) for name in VERSIONS}}
+    return checkpoint.info.model_copy(
+        update={
+            "versions": made_with,
+            "weights_sha256": checkpoint.info.weights_sha256 or weights_sha256(checkpoint.state),
+        }
+    )
+
+
+def _to_onnx(network: nn.Module, info: ArtefactInfo, batch: Batch, opset: int) -> Any:
+    import torch
+
+    free = batch == "dynamic"
+    # 2, because the exporter takes a size of 1 for a constant.
+    images = torch.zeros(2 if free else int(batch), 3, *info.image.size)
+    shapes = ({0: torch.export.Dim("batch", min=1)},) if free else None
+    try:
+        program = torch.onnx.export(
+            network,
+            (images,),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            opset_version=opset,
+            dynamo=True,
+            dynamic_shapes=shapes,
+        )
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"model '{info.model}' cannot be exported: {reason}", "verbose shows what PyTorch says") from error
+    return _simplified(program.model_proto)
+
+
+def _simplified(model: Any) -> Any:
+    """`model` with fewer nodes where onnxsim finds any; as it is where onnxsim cannot be used."""
+    try:
+        import onnxsim
+
+        simple, same = onnxsim.simplify(model)
+    except Exception as error:
+        logger.debug("onnxsim: %s", error)
+        return model
+    return simple if same and len(simple.graph.node) < len(model.graph.node) else model
+
+
+def _describe(model: Any, info: ArtefactInfo) -> None:
+    """Put `info` into the file, and take out what the exporter says of the machine it ran on."""
+    import onnx
+
+    for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, info.to_strings())
+
+
+def _save(model: Any, path: Path) -> None:
+    import onnx
+
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+@contextlib.contextmanager
+def _quiet(verbose: bool) -> Iterator[None]:
+    """Within the block nothing of PyTorch's exporter reaches the terminal, unless verbose."""
+    if verbose:
+        yield
+        return
+    loud = [logging.getLogger(name) for name in ("torch", "onnxscript", "onnx_ir")]
+    levels = [log.level for log in loud]
+    for log in loud:
+        log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for log, level in zip(loud, levels, strict=True):
+            log.setLevel(level)

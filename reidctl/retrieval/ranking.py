@@ -1,0 +1,94 @@
+"""The first images of the gallery for each query: what galleries show and what goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reidctl.retrieval.arrays import thread_pool
+from reidctl.retrieval.distance import Metric
+from reidctl.retrieval.evaluate import APRule, average_precision
+from reidctl.retrieval.nearest import Neighbours, joined, nearest
+from reidctl.retrieval.ranks import Matches, MatchRanks
+from reidctl.retrieval.rerank import distance_blocks
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from reidctl.config import Rerank
+    from reidctl.types import Embeddings, Float32, Int64
+
+    Bool = NDArray[np.bool_]
+    Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The nearest gallery images of some queries, what the Market-1501 protocol removes left out.
+
+    Row i is about query `queries[i]`: gallery [N, k] int64 positions in the gallery, ascending by distances
+    [N, k] float32, and whether they show the same person: correct [N, k] bool. Where fewer than k images
+    remain, the row ends with position -1 at distance inf. average_precision [N] is nan for a query without a match.
+    """
+
+    queries: Int64
+    gallery: Int64
+    distances: Float32
+    correct: Bool
+    average_precision: Float64
+
+    def take(self, rows: ArrayLike) -> Ranking:
+        """These rows, in this order."""
+        rows = np.asarray(rows, dtype=np.int64)
+        return Ranking(
+            self.queries[rows],
+            self.gallery[rows],
+            self.distances[rows],
+            self.correct[rows],
+            self.average_precision[rows],
+        )
+
+    def worst(self, count: int) -> Ranking:
+        """The valid queries of the lowest AP, lowest first."""
+        valid = np.flatnonzero(~np.isnan(self.average_precision))
+        return self.take(valid[np.argsort(self.average_precision[valid], kind="stable")[:count]])
+
+
+def rank_gallery(
+    query: Embeddings,
+    gallery: Embeddings,
+    topk: int = 10,
+    *,
+    metric: Metric = "cosine",
+    ap_rule: APRule = "step",
+    rerank: Rerank | None = None,
+) -> Ranking:
+    """The first topk gallery images of every query, computed a block of queries at a time.
+
+    Ties are listed by gallery position; AP counts them as `evaluate` does. InputError as for `evaluate`, except
+    that queries without a match are ranked too.
+    """
+    matches = Matches(query.identities, gallery.identities, query.cameras, gallery.cameras)
+    queries, vectors = matches.queries(query.vectors), matches.gallery(gallery.vectors)
+    nearby: list[Neighbours] = []
+    found: list[MatchRanks] = []
+    start = 0
+    with thread_pool() as pool:
+        for block in distance_blocks(queries, vectors, metric, rerank):
+            found.append(matches.ranks(block, start, pool))
+            rows, columns, matching = matches.same_identity(start, start + len(block))
+            block[rows[~matching], columns[~matching]] = np.inf
+            nearby.append(nearest(block, topk, pool))
+            start += len(block)
+    first = joined(nearby)
+    remains = np.isfinite(first.distances)
+    positions = matches.kept[first.indices]
+    return Ranking(
+        queries=np.arange(len(queries)),
+        gallery=np.where(remains, positions, -1),
+        distances=first.distances,
+        correct=remains & (gallery.identities[positions] == query.identities[:, None]),
+        average_precision=average_precision(MatchRanks.joined(found), ap_rule),
+    )

@@ -1,0 +1,101 @@
+"""Run a function in a process of its own, so that an engine that crashes or hangs costs one answer, not the program."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from reidctl.errors import InputError, ReidError
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+START = "from reidctl.runtimes.child import answer; answer()"
+
+
+class Crashed(InputError):
+    """The process ended without an answer: it crashed, hung, or met an error that is not the user's."""
+
+
+def run_in_child(function: Callable[..., Result], *arguments: Any, timeout_s: float) -> Result:
+    """`function(*arguments)`, computed in a fresh Python process; both go there, and the result comes back, by pickle.
+
+    Raises the ReidError that the function raised, or Crashed for every other end. Warnings that the library logs
+    there are logged here, each once.
+    """
+    with tempfile.TemporaryDirectory(prefix="reidctl-") as folder:
+        job, reply = Path(folder, "job"), Path(folder, "reply")
+        job.write_bytes(pickle.dumps((function, arguments)))
+        # Whatever can be imported here can be imported there.
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        try:
+            ended = subprocess.run(
+                [sys.executable, "-c", START, str(job), str(reply)],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Crashed(f"no answer after {timeout_s:g} s, stopped") from error
+        if not reply.exists():
+            raise Crashed(_obituary(ended.returncode, ended.stderr.decode(errors="replace")))
+        result, error, warnings = pickle.loads(reply.read_bytes())
+    for name, message in warnings:
+        _relay(name, message)
+    if error is not None:
+        raise error
+    return result  # type: ignore[no-any-return]
+
+
+def answer() -> None:
+    """The whole life of the child: read the job, do it, write the reply."""
+    job, reply = map(Path, sys.argv[1:])
+    warnings = _Warnings()
+    logging.getLogger("reidctl").addHandler(warnings)
+    result, error = None, None
+    try:
+        function, arguments = pickle.loads(job.read_bytes())
+        result = function(*arguments)
+    except ReidError as caught:
+        error = caught
+    except Exception as caught:
+        error = Crashed(f"{type(caught).__name__}: {caught}")
+    written = reply.with_name("unfinished")
+    written.write_bytes(pickle.dumps((result, error, warnings.found)))
+    os.replace(written, reply)
+
+
+class _Warnings(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.found: list[tuple[str, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.found.append((record.name, record.getMessage()))
+
+
+@cache
+def _relay(name: str, message: str) -> None:
+    logging.getLogger(name).warning("%s", message)
+
+
+def _obituary(code: int, stderr: str) -> str:
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    said = f": {lines[-1].strip()}" if lines else ""
+    if code >= 0:
+        return f"the process ended with code {code}{said}"
+    name = signal.Signals(-code).name
+    return f"the process died of {name}{', mostly for lack of memory' if name == 'SIGKILL' else said}"

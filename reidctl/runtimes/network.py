@@ -1,0 +1,56 @@
+"""A PyTorch network as an embedder, from a checkpoint or fresh from a preset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from reidctl.config import load_config
+from reidctl.errors import InputError
+from reidctl.training.checkpoint import Checkpoint, build_model, describe
+from reidctl.training.device import resolve_device
+from reidctl.training.validation import ModelEmbedder
+
+PRECISIONS = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
+
+
+class NetworkEmbedder(ModelEmbedder):
+    """The network of a checkpoint, in eval mode on a device.
+
+    device: auto (the first GPU where there is one), cpu, cuda or cuda:N; precision: f32, bf16, on GPUs f16, None for f32.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, *, device: str, precision: str | None) -> None:
+        place = resolve_device(device)
+        self.config = checkpoint.config
+        self.device = str(place)
+        self.precision = precision or "f32"
+        known = [name for name in PRECISIONS if name != "f16" or place.type != "cpu"]
+        if self.precision not in known:
+            raise InputError(f"PyTorch computes no '{precision}' on {place}", f"choose {' or '.join(known)}")
+        network = checkpoint.build().to(place, memory_format=torch.channels_last)
+        super().__init__(_InPrecision(network, place, PRECISIONS[self.precision]), checkpoint.info, place)
+
+
+class _InPrecision(nn.Module):
+    """A network computed in a precision; float32 in, float32 out."""
+
+    def __init__(self, network: nn.Module, device: torch.device, precision: torch.dtype) -> None:
+        super().__init__()
+        self._network, self._device, self._precision = network, device, precision
+
+    def forward(self, images: Tensor) -> Tensor:
+        with torch.autocast(self._device.type, self._precision, enabled=self._precision != torch.float32):
+            embeddings: Tensor = self._network(images)
+        return embeddings.float()
+
+
+def preset_checkpoint(name: str) -> Checkpoint:
+    """The network of a preset with fresh weights, drawn from the preset's seed: the same every time."""
+    config = load_config(preset=name).config
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(config.seed)
+        model = build_model(config)
+    return Checkpoint(Path(name), config, describe(model, config), model.state_dict())

@@ -1,0 +1,133 @@
+"""One door to every artefact: pick the runtime that opens it, and embed pictures or files with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reidctl.errors import InputError, PluginError
+from reidctl.registry import runtimes
+from reidctl.runtimes.locate import locate
+from reidctl.types import ArtefactInfo, Embedder, Sample, Spec
+
+if TYPE_CHECKING:
+    from reidctl.config import RunConfig
+    from reidctl.types import Float32, UInt8
+
+logger = logging.getLogger(__name__)
+
+
+class ImageEmbedder:
+    """An opened artefact.
+
+    source: what was opened, in the user's words; runtime: what computes; config: that of the training run where
+    the artefact carries it; random_weights: nothing was learned, a preset's name was given.
+    """
+
+    def __init__(self, runtime: Embedder, source: str, *, random_weights: bool = False) -> None:
+        self.runtime = runtime
+        self.source = source
+        self.random_weights = random_weights
+        self.info: ArtefactInfo = runtime.info
+        self.config: RunConfig | None = getattr(runtime, "config", None)
+
+    def embed_batch(self, images: UInt8) -> Float32:
+        """images [B, H, W, 3] uint8 RGB of `info.image.size` -> embeddings [B, D] float32, not normalised.
+
+        Raises InputError for arrays of another shape or type.
+        """
+        wanted = (*self.info.image.size, 3)
+        if images.dtype != "uint8" or images.shape[1:] != wanted:
+            raise InputError(
+                f"{self.source} takes uint8 images [B, {', '.join(map(str, wanted))}], not {images.dtype} {list(images.shape)}",
+                "`embed` resizes; `embed_batch` does not",
+            )
+        return self.runtime.embed_batch(images)
+
+    def embed(self, images: Iterable[str | Path | UInt8], batch_size: int = 64) -> Float32:
+        """Image files, or uint8 RGB arrays [H, W, 3] of any size -> embeddings [N, D] float32, not normalised.
+
+        Raises InputError for a file that is no image, an array that is no picture, or no images at all.
+        """
+        from reidctl.retrieval import embed
+
+        samples = tuple(_sample(index, image) for index, image in enumerate(images))
+        if not samples:
+            raise InputError("no images to embed")
+        return embed(self, samples, batch_size=batch_size).vectors
+
+
+def _sample(index: int, image: str | Path | UInt8) -> Sample:
+    if isinstance(image, str | Path):
+        return Sample(Path(image), Path(image).stem, identity=-1, camera=0)
+    if image.dtype != "uint8" or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise InputError(f"image {index}: an array of {image.dtype} {list(image.shape)} is no uint8 RGB picture [H, W, 3]")
+    from PIL import Image
+
+    return Sample(partial(Image.fromarray, image), f"image-{index}", identity=-1, camera=0)
+
+
+def open_embedder(
+    model: str | Path,
+    *,
+    device: str = "auto",
+    precision: str | None = None,
+    runtime: str | Spec | None = None,
+) -> ImageEmbedder:
+    """Open a checkpoint, ONNX file, IR (.xml), run folder (its best checkpoint) or preset (random weights).
+
+    device: `auto`, `cpu`, or a name of the runtime's own (`cuda:0`, `GPU`); precision: arithmetic, `f32`, `bf16` or
+    `f16`, None for f32; runtime: a registered one by name or with its parameters, None for the first that opens the
+    file's suffix, ours before others. Raises InputError when the file is missing or not what its suffix says, when
+    no runtime opens it, or when device or precision are not to be had here.
+    """
+    found = locate(model)
+    if isinstance(found, str):
+        from reidctl.runtimes.network import NetworkEmbedder, preset_checkpoint
+
+        logger.warning("preset %s: random weights, nothing was learned; for speed and shapes only", found)
+        fresh = NetworkEmbedder(preset_checkpoint(found), device=device, precision=precision)
+        return ImageEmbedder(fresh, found, random_weights=True)
+    spec = runtime_for(found, runtime)
+    opened: Any = runtimes.build(spec, path=found, device=device, precision=precision)
+    return ImageEmbedder(opened, str(model))
+
+
+def runtime_for(path: Path, asked: str | Spec | None = None) -> Spec:
+    """The runtime that opens `path`: the one asked for, else the first for its suffix, ours before others."""
+    suffix = path.suffix.lower()
+    if asked is not None:
+        spec = Spec(name=asked) if isinstance(asked, str) else asked
+        suffixes = runtimes.load(spec.name).suffixes
+        if suffix not in suffixes:
+            raise InputError(f"{path}: runtime '{spec.name}' opens {', '.join(suffixes)}, not '{suffix}'")
+        return spec
+    known: list[str] = []
+    for name in _names():
+        suffixes = _suffixes(name)
+        if suffix in suffixes:
+            return Spec(name=name)
+        known.extend(suffixes)
+    raise InputError(
+        f"{path}: no runtime opens files with the suffix '{suffix}'",
+        f"give one of {', '.join(sorted(set(known)))}, a run folder or a preset",
+    )
+
+
+def _names() -> list[str]:
+    """Every runtime, ours first, so that no installed package changes what opens a file."""
+    names = runtimes.names()
+    return sorted(names, key=lambda name: runtimes.find(name).package != "reidctl")
+
+
+@cache
+def _suffixes(name: str) -> tuple[str, ...]:
+    """What a runtime opens; nothing, with a warning, when it cannot be used: it may be somebody else's."""
+    try:
+        return tuple(runtimes.load(name).suffixes)
+    except (PluginError, AttributeError) as error:
+        logger.warning("runtime '%s' is left out: %s", name, error)
+        return ()

@@ -1,0 +1,130 @@
+"""OpenVINO IR and ONNX files through OpenVINO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from reidctl.errors import InputError
+from reidctl.runtimes.graph import embedding_output, explained, image_input, read_graph, read_info
+
+if TYPE_CHECKING:
+    from reidctl.types import ArtefactInfo, Float32, UInt8
+
+PRECISIONS = ("f32", "bf16", "f16")
+CHUNK = 8
+"""Images a request where the file leaves the batch free; more are no faster on a CPU."""
+
+Hint = Annotated[
+    Literal["throughput", "latency"],
+    Field(description="throughput: several requests at once; latency: one, on all cores"),
+]
+
+
+class OpenVINORuntime:
+    """Opens IR and ONNX files. device: auto and cpu are the CPU, others as OpenVINO names them; precision: f32, bf16, f16.
+
+    uint8 RGB goes in as it is and is converted in the compiled graph. Without a precision the graph computes in f32:
+    OpenVINO's own choice is bf16 on many CPUs, which moves embeddings.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = (".xml", ".onnx")
+
+    def __init__(self, hint: Hint = "throughput", *, path: Path, device: str, precision: str | None) -> None:
+        # Imported here, so that asking a runtime for its suffixes does not load an engine.
+        from openvino import AsyncInferQueue, Core
+
+        core = Core()
+        self.device = _device(core, device)
+        self.precision = _precision(precision)
+        graph = read_graph(path)
+        self.info: ArtefactInfo = read_info(graph, path)
+        self.batch = image_input(graph, path).batch
+        self._path = path
+        compiled = self._compile(core, _taking_pictures(graph, self.info), hint)
+        self.requests: int = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._queue = AsyncInferQueue(compiled, self.requests)
+
+    def embed_batch(self, images: UInt8) -> Float32:
+        """images [B, H, W, 3] uint8 RGB -> embeddings [B, D] float32."""
+        size = self.batch or CHUNK
+        vectors = np.empty((len(images), self.info.embedding_dim), np.float32)
+
+        def keep(index: int, embeddings: Float32) -> None:
+            vectors[index * size : (index + 1) * size] = embeddings
+
+        self.embed_stream((images[start : start + size] for start in range(0, len(images), size)), keep)
+        return vectors
+
+    def embed_stream(self, batches: Iterable[UInt8], done: Callable[[int, Float32], None]) -> None:
+        """Embed every batch, several at once; the next one is drawn when a request is free for it.
+
+        done takes the number of a batch, from 0, and its embeddings [B, D], in the order of completion, from threads of
+        the engine; the array is valid during the call only. A file with a fixed batch size takes batches up to it.
+        """
+
+        def finish(request: Any, job: tuple[int, int, UInt8]) -> None:
+            index, count, _ = job
+            output = request.get_output_tensor().data
+            done(index, output.reshape(len(output), -1)[:count])
+
+        self._queue.set_callback(finish)
+        with explained(f"{self._path}: OpenVINO fails on {self.device}"):
+            try:
+                for index, images in enumerate(batches):
+                    fed = self._padded(images)
+                    # The job holds the array for as long as the engine reads from it.
+                    self._queue.start_async([fed], (index, len(images), fed), share_inputs=True)
+                    self._queue.get_idle_request_id()
+            finally:
+                self._queue.wait_all()
+
+    def _padded(self, images: UInt8) -> UInt8:
+        missing = (self.batch or len(images)) - len(images)
+        return np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else np.ascontiguousarray(images)
+
+    def _compile(self, core: Any, graph: Any, hint: str) -> Any:
+        settings = {"PERFORMANCE_HINT": hint.upper(), "INFERENCE_PRECISION_HINT": self.precision}
+        with explained(f"{self._path}: OpenVINO does not compile it for {self.device}"):
+            compiled = core.compile_model(graph, self.device, settings)
+            actual = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+        if actual != self.precision:
+            raise InputError(
+                f"{self.device} computes no {self.precision} here: OpenVINO takes {actual} in its place", f"choose {actual}"
+            )
+        return compiled
+
+
+def _taking_pictures(graph: Any, info: ArtefactInfo) -> Any:
+    """The graph with uint8 RGB [B, H, W, 3] for input, the embeddings alone for output, and the conversion inside."""
+    from openvino import Layout, Model, Type
+    from openvino.preprocess import ColorFormat, PrePostProcessor
+
+    steps = PrePostProcessor(Model([embedding_output(graph)], graph.get_parameters()))
+    pictures = steps.input()
+    pictures.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC")).set_color_format(ColorFormat.RGB)
+    pictures.model().set_layout(Layout(info.layout.upper()))
+    conversion = pictures.preprocess().convert_element_type(Type.f32)
+    if info.pixels == "normalized":
+        conversion.mean([255 * value for value in info.image.mean]).scale([255 * value for value in info.image.std])
+    if info.color_order == "bgr":
+        conversion.convert_color(ColorFormat.BGR)
+    steps.output().tensor().set_element_type(Type.f32)
+    return steps.build()
+
+
+def _precision(asked: str | None) -> str:
+    if asked not in (None, *PRECISIONS):
+        raise InputError(f"OpenVINO computes no '{asked}'", f"choose {', '.join(PRECISIONS)}")
+    return asked or "f32"
+
+
+def _device(core: Any, name: str) -> str:
+    wanted = "CPU" if name.lower() in ("auto", "cpu") else name.upper()
+    if wanted.partition(".")[0] not in {device.partition(".")[0] for device in core.available_devices}:
+        raise InputError(f"OpenVINO finds no device '{name}' here", f"there are: {', '.join(core.available_devices)}")
+    return wanted

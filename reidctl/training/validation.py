@@ -1,0 +1,62 @@
+"""The network under training, tested as it will be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from reidctl.config.schema import EvalConfig, RunConfig
+from reidctl.data.loader import normalize
+from reidctl.retrieval.embed import embed
+from reidctl.retrieval.evaluate import evaluate
+from reidctl.training.checkpoint import describe
+from reidctl.types import ArtefactInfo, Embedder, Metrics, ReidData
+
+if TYPE_CHECKING:
+    from reidctl.types import Float32, UInt8
+
+
+class ModelEmbedder:
+    """A network in memory as an Embedder, in float32 whatever it is trained in: the numbers are those of `reidctl eval`."""
+
+    def __init__(self, model: nn.Module, info: ArtefactInfo, device: torch.device) -> None:
+        self.info = info
+        self._model, self._device = model, device
+
+    @torch.inference_mode()
+    def embed_batch(self, images: UInt8) -> Float32:
+        """images [B, H, W, 3] uint8 RGB of `info.image.size` -> embeddings [B, D], not normalised."""
+        batch = torch.from_numpy(images).permute(0, 3, 1, 2).to(self._device)
+        # TF32 would leave a GPU's f32 10 bits of mantissa.
+        with torch.backends.cudnn.flags(allow_tf32=False) if self._device.type == "cuda" else nullcontext():
+            vectors: Float32 = self._model(normalize(batch, self.info.image)).cpu().numpy()
+        return vectors
+
+
+def validate(model: nn.Module, targets: Sequence[ReidData], config: RunConfig, device: torch.device) -> dict[str, Metrics]:
+    """What `model` reaches on each target, by name; it is in eval mode meanwhile and in training mode afterwards."""
+    model.eval()
+    try:
+        embedder = ModelEmbedder(model, describe(model, config), device)
+        return {target.name: _test(embedder, target, config.eval) for target in targets}
+    finally:
+        model.train()
+
+
+def mean_ap(metrics: Mapping[str, Metrics]) -> float | None:
+    """The mean mAP over the targets, by which the best weights are chosen; None without a target."""
+    return fmean(found.mAP for found in metrics.values()) if metrics else None
+
+
+def _test(embedder: Embedder, target: ReidData, config: EvalConfig) -> Metrics:
+    query, gallery = (
+        embed(embedder, samples, batch_size=config.batch_size, flip=config.flip) for samples in (target.query, target.gallery)
+    )
+    return evaluate(
+        query, gallery, metric=config.metric, ranks=config.ranks, ap_rule=config.ap, rerank=config.rerank
+    )

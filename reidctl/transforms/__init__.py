@@ -1,0 +1,1 @@
+"""Built-in augmentations: PIL RGB image -> PIL RGB image, drawn from torch's global generator."""

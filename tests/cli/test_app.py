@@ -1,0 +1,104 @@
+"""The command line as a whole: global flags, typos, plugin commands, completion."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reidctl.cli.app import globals_first
+from reidctl.registry import commands
+from tests.conftest import Cli
+
+
+@pytest.mark.parametrize(
+    ("given", "ordered"),
+    [
+        (["train", "--debug"], ["--debug", "train"]),
+        (["eval", "x", "-q", "--json"], ["-q", "eval", "x", "--json"]),
+        (["a", "--", "-q"], ["a", "--", "-q"]),
+        ([], []),
+    ],
+)
+def test_global_flags_may_stand_anywhere(given: list[str], ordered: list[str]) -> None:
+    assert globals_first(given) == ordered
+
+
+def test_help_names_every_command(cli: Cli) -> None:
+    result = cli("--help")
+    assert result.code == 0
+    assert [name for name in commands.names() if f" {name} " not in result.out] == []
+
+
+@pytest.mark.parametrize("name", commands.names())
+def test_every_command_has_help_of_its_own(cli: Cli, name: str) -> None:
+    result = cli(name, "--help")
+    assert result.code == 0
+    assert f"reidctl {name}" in result.out
+
+
+def test_a_mistyped_command_suggests_the_nearest(cli: Cli) -> None:
+    result = cli("trian")
+    assert result.code == 2
+    assert result.out == ""
+    assert "'train'" in result.err
+
+
+def test_an_unknown_option_is_a_usage_error(cli: Cli) -> None:
+    result = cli("models", "list", "--jason")
+    assert result.code == 2
+    assert "--jason" in result.err
+
+
+def _package(folder: Path, name: str, body: str) -> None:
+    (folder / f"{name}.py").write_text(body)
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        f"[reidctl.api]\nversion = v1\n[reidctl.commands]\n{name} = {name}:command\n"
+    )
+
+
+def _reidctl(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "reidctl", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **variables},
+    )
+
+
+def test_a_plugin_command_runs_and_is_listed_without_being_imported(tmp_path: Path) -> None:
+    _package(tmp_path, "greet", "print('imported')\ndef command(name: str = 'you'):\n    print('hello', name)\n")
+    listed = _reidctl("--help", PYTHONPATH=str(tmp_path))
+    assert "From greet 1.0." in listed.stdout
+    assert "imported" not in listed.stdout
+    assert _reidctl("greet", "--name", "me", PYTHONPATH=str(tmp_path)).stdout == "imported\nhello me\n"
+
+
+def test_a_broken_plugin_command_is_one_line_and_disturbs_no_other(tmp_path: Path) -> None:
+    _package(tmp_path, "greet", "import no_such_library\n")
+    broken = _reidctl("greet", PYTHONPATH=str(tmp_path))
+    assert broken.returncode == 3
+    assert broken.stderr.splitlines()[0].startswith("error: command 'greet' from greet 1.0 (greet:command) does not import")
+    assert _reidctl("models", "list", PYTHONPATH=str(tmp_path)).stderr == ""
+    assert _reidctl("--help", PYTHONPATH=str(tmp_path)).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("reidctl train --preset retail-02", {"retail-0248", "retail-0265", "retail-0267", "retail-0270"}),
+        ("reidctl models info fpn_osnet_x0_", {"fpn_osnet_x0_25", "fpn_osnet_x0_5", "fpn_osnet_x0_75"}),
+        ("reidctl datasets info syn", {"synthetic"}),
+        ("reidctl eval retail-0267 --data mark", {"market1501"}),
+        ("reidctl vis", {"visact", "visrank"}),
+    ],
+)
+def test_the_shell_completes_names(line: str, offered: set[str]) -> None:
+    words = line.split()
+    ended = _reidctl(_REIDCTL_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1))
+    assert {word.partition(",")[-1] or word for word in ended.stdout.split()} == offered

@@ -1,0 +1,67 @@
+"""Every way a command can end has one line on stderr and its exit code."""
+
+import errno
+from collections.abc import Callable
+
+import pytest
+
+from reidctl.cli.boundary import guarded
+from reidctl.errors import CheckFailed, ConfigError, InputError, MissingExtra, PluginError, ReidError, UnknownName
+
+
+def _raise(error: BaseException) -> Callable[[], None]:
+    def run() -> None:
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (CheckFailed("mAP is low"), 1, "error: mAP is low"),
+        (ConfigError("a.b: no\nsuch key"), 2, "error: a.b: no such key"),
+        (InputError("x.jpg: truncated"), 2, "error: x.jpg: truncated"),
+        (UnknownName("no model"), 2, "error: no model"),
+        (PluginError("broken"), 3, "error: broken"),
+        (MissingExtra("nncf"), 3, "error: nncf"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), 2, "error: /x: Permission denied"),
+        (OSError(errno.ENOSPC, "No space left on device", "out"), 2, "error: out: No space left on device"),
+        (MemoryError(), 2, "error: out of memory"),
+        (KeyboardInterrupt(), 130, "error: interrupted"),
+        (ZeroDivisionError("division by zero"), 101, "error: internal error: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_an_error_is_one_line_and_a_code(
+    error: BaseException, code: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert guarded(_raise(error)) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    first, *hints = captured.err.splitlines()
+    assert first == line
+    assert all(hint.startswith("hint: ") for hint in hints)
+
+
+def test_the_hint_is_a_second_line(capsys: pytest.CaptureFixture[str]) -> None:
+    guarded(_raise(ConfigError("train.epcohs: no such key", "did you mean 'epochs'?")))
+    assert capsys.readouterr().err == "error: train.epcohs: no such key\nhint:  did you mean 'epochs'?\n"
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REIDCTL_DEBUG", "1")
+    guarded(_raise(ConfigError("x")))
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_success_is_zero() -> None:
+    assert guarded(lambda: None) == 0
+
+
+def test_a_usage_error_keeps_its_code() -> None:
+    assert guarded(_raise(SystemExit(2))) == 2
+
+
+@pytest.mark.parametrize("kind", ReidError.__subclasses__())
+def test_every_kind_of_error_has_a_documented_code(kind: type[ReidError]) -> None:
+    assert kind.exit_code in {1, 2, 3}

@@ -1,0 +1,46 @@
+"""Outputs are there whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from reidctl.errors import ExistsError
+from reidctl.files import refuse_existing, replacing, write_text
+
+
+def test_a_file_takes_its_name_at_the_end(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "out.txt"
+    with replacing(target) as temporary:
+        temporary.write_text("new")
+        assert not target.exists()
+    assert target.read_text() == "new"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), replacing(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_replaces_a_folder(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "old").touch()
+    with replacing(target) as temporary:
+        temporary.mkdir()
+        (temporary / "new").touch()
+    assert [path.name for path in target.iterdir()] == ["new"]
+
+
+def test_an_existing_file_is_refused_unless_forced(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+    refuse_existing(target, force=False)
+    write_text(target, "x")
+    refuse_existing(target, force=True)
+    with pytest.raises(ExistsError, match=r"out\.txt is already there"):
+        refuse_existing(target, force=False)
