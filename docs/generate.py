@@ -38,9 +38,10 @@ def config() -> str:
     lines = [
         "# Configuration",
         "",
-        "A run is described by YAML. What is not said has the default below. Later sources win: preset, `-c` files in",
-        "order, environment (`REIDCTL_TRAIN__EPOCHS=5`), flags such as `--root`, `--set train.epochs=5`. Mappings merge key",
-        "by key, lists replace; `losses.0.margin` changes one item of a list; a part whose `name` changes starts anew.",
+        "A run is described by YAML. What is not said has the default below. Later sources win: preset, `-c` files",
+        "in order, environment (`REIDCTL_TRAIN__EPOCHS=5`), flags such as `--root`, `--set train.epochs=5`. Mappings",
+        "merge key by key, lists replace; `losses.0.margin` changes one item of a list; a part whose `name` changes",
+        "starts anew.",
         "`reidctl config show --origin` says where each value came from, `reidctl config schema` prints the JSON Schema.",
         "",
         *_table(field_rows(RunConfig)),
@@ -54,7 +55,13 @@ def config() -> str:
         for name in registry.names():
             if registry.find(name).package == "reidctl":
                 lines += _part(registry, name)
-    lines += ["", "## Environment variables of the program", "", ", ".join(f"`REIDCTL_{name}`" for name in sorted(OWN)), ""]
+    lines += [
+        "",
+        "## Environment variables of the program",
+        "",
+        ", ".join(f"`REIDCTL_{name}`" for name in sorted(OWN)),
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -40,8 +40,7 @@ def type_text(annotation: Any, metadata: list[Any] | tuple[Any, ...] = ()) -> st
     """`whole number ≥ 1`, `one of cos, arc`, `list of number > 0`, `path or null`."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        text = type_text(arguments[0], [*_flat(arguments[1:]), *metadata])
-        return text
+        return type_text(arguments[0], [*_flat(arguments[1:]), *metadata])
     if origin is Literal:
         return "one of " + ", ".join(map(str, arguments))
     if origin in (Union, types.UnionType):
@@ -51,7 +50,9 @@ def type_text(annotation: Any, metadata: list[Any] | tuple[Any, ...] = ()) -> st
         listed = f"list of {inner[0]}" if origin is list or Ellipsis in arguments else f"[{', '.join(inner)}]"
         return " ".join([listed, *_ranges(metadata)])
     if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
-        return "part" if annotation.model_config.get("extra") == "allow" else f"{{{', '.join(annotation.model_fields)}}}"
+        return (
+            "part" if annotation.model_config.get("extra") == "allow" else f"{{{', '.join(annotation.model_fields)}}}"
+        )
     return " ".join([_PLAIN.get(annotation, getattr(annotation, "__name__", str(annotation))), *_ranges(metadata)])
 
 

@@ -52,7 +52,7 @@ class Entry:
         stated = "states no plugin API version" if self.api is None else f"was written for plugin API {self.api}"
         raise PluginError(
             f"{self.kind} '{self.name}' from {self.origin}: the package {stated}, this is API {API_VERSION}",
-            f"its pyproject.toml needs [project.entry-points.\"reidctl.api\"] version = \"v{API_VERSION}\""
+            f'its pyproject.toml needs [project.entry-points."reidctl.api"] version = "v{API_VERSION}"'
             if self.api is None
             else f"install a version of {self.package} for plugin API {API_VERSION}",
         )

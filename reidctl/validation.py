@@ -88,7 +88,7 @@ def _problem(model: type[BaseModel], values: Mapping[str, Any], details: ErrorDe
     for pydantic_word, word in _WORDS.items():
         message = message.replace(pydantic_word, word)
     value = details["input"]
-    shown = "" if isinstance(value, dict) else f" (got {_short(value)})"
+    shown = "" if isinstance(value, dict) else f" (got {short(value)})"
     near = nearest(value, _choices(details)) if isinstance(value, str) else None
     hint = f"did you mean '{near}'?" if near else None
     return Problem(path, f"{message[:1].lower()}{message[1:]}{shown}", hint, details["type"] == "string_type")
@@ -113,8 +113,13 @@ def _choices(details: ErrorDetails) -> list[str]:
     return [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")] if expected else []
 
 
-def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+def short(value: object) -> str:
+    """A value as an error shows it: on one line, cut where it is long."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except ValueError:
+        # A whole number of thousands of digits cannot be written out.
+        text = type(value).__name__
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 

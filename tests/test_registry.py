@@ -20,7 +20,9 @@ from annotated_types import Gt
 
 class Ring:
     """A ring."""
-    def __init__(self, radius: Annotated[float, Gt(0)] = 1.0, sides: int = 3, *, embedding_dim: int, num_classes: int = 7):
+    def __init__(
+        self, radius: Annotated[float, Gt(0)] = 1.0, sides: int = 3, *, embedding_dim: int, num_classes: int = 7
+    ):
         self.all = (radius, sides, embedding_dim, num_classes)
 '''
 
@@ -31,7 +33,9 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     monkeypatch.syspath_prepend(str(tmp_path))
     modules: list[str] = []
 
-    def run(package: str, parts: dict[str, str], source: str = LOSS, api: str | None = "v1", kind: str = "losses") -> None:
+    def run(
+        package: str, parts: dict[str, str], source: str = LOSS, api: str | None = "v1", kind: str = "losses"
+    ) -> None:
         module = package.replace("-", "_")
         modules.append(module)
         (tmp_path / f"{module}.py").write_text(textwrap.dedent(source))
@@ -108,12 +112,14 @@ def test_two_packages_with_one_name_are_both_named_and_either_can_be_chosen(inst
 
 def test_a_guest_that_takes_a_built_in_name_is_an_error_with_a_way_out(install: Install) -> None:
     install("acme-ring", {"triplet": "acme_ring:Ring"})
-    with pytest.raises(PluginError, match="acme-ring 1.2 and reidctl"):
+    with pytest.raises(PluginError, match=r"acme-ring 1\.2 and reidctl"):
         losses().load("triplet")
     assert losses().load("reidctl:triplet").__module__.startswith("reidctl.losses")
 
 
-@pytest.mark.parametrize(("api", "words"), [("v2", "was written for plugin API 2"), (None, "states no plugin API version")])
+@pytest.mark.parametrize(
+    ("api", "words"), [("v2", "was written for plugin API 2"), (None, "states no plugin API version")]
+)
 def test_another_plugin_api_is_refused_before_the_import(install: Install, api: str | None, words: str) -> None:
     install("acme-ring", {"ring": "acme_ring:Ring"}, source="raise SystemExit('imported')", api=api)
     with pytest.raises(PluginError, match=words):
@@ -133,7 +139,9 @@ def test_another_plugin_api_is_refused_before_the_import(install: Install, api: 
         ({"embedding_dim": 4}, "loss 'ring'.embedding_dim: no such key"),
     ],
 )
-def test_parameters_are_checked_against_the_signature(install: Install, parameters: dict[str, object], words: str) -> None:
+def test_parameters_are_checked_against_the_signature(
+    install: Install, parameters: dict[str, object], words: str
+) -> None:
     install("acme-ring", {"ring": "acme_ring:Ring"})
     with pytest.raises(ConfigError) as caught:
         losses().build(Spec(name="ring", **parameters), embedding_dim=8)

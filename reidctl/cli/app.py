@@ -43,7 +43,9 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         if entry.package == OWN_PACKAGE:
             _add(app, entry.name, entry.load())
         else:
-            app.command(entry.name, help=f"From {entry.package} {entry.version}.", rich_help_panel="Plugins")(_stub(entry))
+            app.command(entry.name, help=f"From {entry.package} {entry.version}.", rich_help_panel="Plugins")(
+                _stub(entry)
+            )
     return app
 
 
@@ -70,7 +72,9 @@ def _show_version(wanted: bool) -> None:
 def _globals(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the result and errors.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours (so does NO_COLOR=1).")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and the log (so does REIDCTL_DEBUG=1).")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks and the log (so does REIDCTL_DEBUG=1).")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,

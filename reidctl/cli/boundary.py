@@ -38,7 +38,9 @@ def guarded(run: Callable[[], object], debug: bool = False) -> int:
         return _report(debug, "out of memory", "lower the batch size or the number of workers", ReidError.exit_code)
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        return _report(debug, f"internal error: {reason}", "this is a bug; --debug shows the traceback to report", INTERNAL)
+        return _report(
+            debug, f"internal error: {reason}", "this is a bug; --debug shows the traceback to report", INTERNAL
+        )
     return 0
 
 

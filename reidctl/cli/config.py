@@ -12,7 +12,9 @@ from reidctl.cli.output import output
 
 app = typer.Typer(help="Show, write, check and convert configurations.", no_args_is_help=True)
 
-Out = Annotated[Path | None, typer.Option("--output", "-o", help="File to write instead of stdout.", show_default=False)]
+Out = Annotated[
+    Path | None, typer.Option("--output", "-o", help="File to write instead of stdout.", show_default=False)
+]
 
 
 @app.command()
@@ -78,7 +80,9 @@ def schema(path: Out = None, force: Force = False) -> None:
 
 @app.command()
 def convert(
-    file: Annotated[Path, typer.Argument(help="YAML of the original toolkit (deep-object-reid, torchreid).", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(help="YAML of the original toolkit (deep-object-reid, torchreid).", show_default=False)
+    ],
     path: Out = None,
     force: Force = False,
     json: Json = False,

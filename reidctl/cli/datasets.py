@@ -49,10 +49,14 @@ def verify(data: Named, root: Root = DATA, json: Json = False) -> None:
     with output.progress(f"verify {found.name}", total) as advance:
         problems = verify_data(found, advance)
     if json:
-        rows: list[dict[str, Any]] = [{"kind": problem.kind, "where": problem.where, "what": problem.what} for problem in problems]
+        rows: list[dict[str, Any]] = [
+            {"kind": problem.kind, "where": problem.where, "what": problem.what} for problem in problems
+        ]
         output.json("reidctl.datasets-verify/1", {"dataset": found.name, "images": total, "problems": rows})
     elif problems:
-        output.table(["problem", "where", "what"], [[problem.kind, problem.where, problem.what] for problem in problems])
+        output.table(
+            ["problem", "where", "what"], [[problem.kind, problem.where, problem.what] for problem in problems]
+        )
     else:
         output.text(f"ok: {found.name}: {total} images")
     if problems:

@@ -10,14 +10,36 @@ from typing import Any
 from reidctl.cli.options import Json
 from reidctl.cli.output import output
 
-PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxscript", "onnxsim", "openvino", "numpy", "pillow", "pydantic", "typer")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "onnx",
+    "onnxscript",
+    "onnxsim",
+    "openvino",
+    "numpy",
+    "pillow",
+    "pydantic",
+    "typer",
+)
 EXTRAS = {"int8": "nncf", "search": "faiss-cpu", "tensorboard": "tensorboard", "viz": "scikit-learn"}
-CPU_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8", "amx_fp16")
+CPU_FEATURES = (
+    "avx2",
+    "avx512f",
+    "avx512_vnni",
+    "avx512_bf16",
+    "avx512_fp16",
+    "amx_tile",
+    "amx_bf16",
+    "amx_int8",
+    "amx_fp16",
+)
 
 
 def doctor(json: Json = False) -> None:
     """Print versions, devices, CPU features and what is missing; attach this to a report."""
-    found = {
+    found: dict[str, Any] = {
         "reidctl": _version("reidctl"),
         "python": f"{platform.python_version()} ({sys.executable})",
         "system": platform.platform(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -22,7 +21,9 @@ def evaluate(
     rerank: Annotated[bool, typer.Option("--rerank", help="k-reciprocal re-ranking.")] = False,
     ap: Annotated[
         Literal["market", "trapezoid"] | None,
-        typer.Option("--ap", help="Rule of average precision: Market-1501's, or the Open Model Zoo's.", show_default=False),
+        typer.Option(
+            "--ap", help="Rule of average precision: Market-1501's, or the Open Model Zoo's.", show_default=False
+        ),
     ] = None,
     metric: Annotated[
         Literal["cosine", "euclidean"] | None,
@@ -39,21 +40,16 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Test a model: rank-k, mAP and mINP under the protocol of Market-1501."""
-    from reidctl.cli.targets import open_model, open_targets
+    from reidctl.cli.targets import embed_target, open_model, open_targets
     from reidctl.config import Rerank
-    from reidctl.retrieval import embed
     from reidctl.retrieval import evaluate as score
 
     bounds = [_bound(text) for text in fail_under]
     opened = open_model(model, device, precision)
     settings = opened.settings
-    flip = flip or settings.flip
     found: dict[str, Metrics] = {}
     for target in open_targets(data, root, opened.config):
-        size = batch_size or settings.batch_size
-        with output.progress(f"embed {target.name}", len(target.query) + len(target.gallery)) as advance:
-            query = embed(opened.embedder, target.query, batch_size=size, flip=flip, progress=advance)
-            gallery = embed(opened.embedder, target.gallery, batch_size=size, flip=flip, progress=advance)
+        query, gallery = embed_target(opened, target, flip, batch_size)
         found[target.name] = score(
             query,
             gallery,
@@ -98,6 +94,8 @@ def _require(found: dict[str, Metrics], bounds: list[tuple[str, float]]) -> None
             values = metrics.as_dict()
             if not isinstance(values.get(name), float):
                 known = [key for key, value in values.items() if isinstance(value, float)]
-                raise ConfigError(f"--fail-under: no metric '{name}'", suggestion(name, known, f"metrics: {', '.join(known)}"))
+                raise ConfigError(
+                    f"--fail-under: no metric '{name}'", suggestion(name, known, f"metrics: {', '.join(known)}")
+                )
             if values[name] < bound:
                 raise CheckFailed(f"{target}: {name} {values[name]:.4f} is under {bound:g}")

@@ -34,15 +34,17 @@ def onnx(
 @app.command()
 def ir(
     model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", show_default=False)],
-    folder: Annotated[Path, typer.Option("--output", "-o", help="Folder to write .xml and .bin into.")] = Path("."),
-    weights: Annotated[Literal["fp32", "fp16"], typer.Option("--weights", help="How weights are stored.")] = "fp16",
+    folder: Annotated[Path, typer.Option("--output", "-o", help="Folder to write .xml and .bin into.")] = Path(),
+    weights: Annotated[
+        Literal["fp32", "fp16"], typer.Option("--weights", help="How weights are stored; fp16 halves the file.")
+    ] = "fp32",
     input_: Annotated[
-        Literal["bgr", "rgb", "raw"],
+        Literal["bgr", "rgb", "normalized"],
         typer.Option(
-            "--input", help="bgr and rgb take 0…255 and normalise inside; raw takes what the ONNX file takes."
+            "--input", help="bgr and rgb take 0…255 and normalise inside; normalized takes what the ONNX file takes."
         ),
     ] = "bgr",
-    batch: Annotated[str, typer.Option("--batch", help="dynamic, or the number of images.")] = "dynamic",
+    batch: Annotated[str, typer.Option("--batch", help="dynamic, or the number of images.")] = "1",
     force: Force = False,
 ) -> None:
     """Convert an ONNX file to OpenVINO IR with the preprocessing inside, checked against the ONNX file."""

@@ -66,7 +66,7 @@ Data = Annotated[
         "--data",
         "-d",
         metavar="NAME[=DIR]",
-        help="Data set, its root after `=`, or {name: …, parameters}; repeatable. Default: the targets the model was trained for.",
+        help="Data set, its root after `=`, or {name: …, parameters}; repeatable. Default: the model's own targets.",
         autocompletion=complete_data,
         show_default=False,
     ),

@@ -106,6 +106,15 @@ class Output:
             task = bars.add_task(description, total=total)
             yield lambda done=1: bars.advance(task, done)
 
+    @contextmanager
+    def status(self, description: str) -> Iterator[None]:
+        """A moving mark on a terminal while something of unknown length goes on."""
+        if not self.interactive:
+            yield
+            return
+        with self._console(stderr=True).status(description):
+            yield
+
     def bars(self) -> Progress:
         """A rich progress display on stderr that leaves nothing behind."""
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -20,7 +20,9 @@ def listing(registry: Registry) -> typer.Typer:
         if json:
             output.json(f"reidctl.{registry.plural}/1", {registry.plural: rows})
         else:
-            output.table(["name", "package", "version"], [[row["name"], row["package"], row["version"]] for row in rows])
+            output.table(
+                ["name", "package", "version"], [[row["name"], row["package"], row["version"]] for row in rows]
+            )
 
     if registry is not registries.presets:
 

@@ -12,7 +12,9 @@ from reidctl.cli.output import output
 from reidctl.errors import CheckFailed, ReidError, UnknownName, suggestion
 from reidctl.registry import API_VERSION, REGISTRIES, Entry
 
-app = typer.Typer(help="Parts that installed packages offer. Plugins run code: install only what you trust.", no_args_is_help=True)
+app = typer.Typer(
+    help="Parts that installed packages offer. Plugins run code: install only what you trust.", no_args_is_help=True
+)
 
 Kind = Annotated[str | None, typer.Option("--kind", "-k", help="Only this kind, e.g. loss.", show_default=False)]
 
@@ -38,7 +40,9 @@ def list_(
 
 @app.command()
 def check(
-    name: Annotated[str | None, typer.Argument(help="Part to check; all where none is named.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Part to check; all where none is named.", show_default=False)
+    ] = None,
     kind: Kind = None,
     json: Json = False,
 ) -> None:
@@ -46,7 +50,9 @@ def check(
     entries = [entry for entry in _entries(kind) if name in (None, entry.name, f"{entry.package}:{entry.name}")]
     if not entries:
         known = {entry.name for entry in _entries(kind)}
-        raise UnknownName(f"no part named '{name}'", suggestion(name or "", known, "`reidctl plugins list --all` shows all"))
+        raise UnknownName(
+            f"no part named '{name}'", suggestion(name or "", known, "`reidctl plugins list --all` shows all")
+        )
     rows = [{**_row(entry), **_import(entry)} for entry in entries]
     broken = [row for row in rows if row["status"] != "ok"]
     if json:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reidctl.cli.output import output
 from reidctl.errors import ConfigError
 from reidctl.registry import datasets
 from reidctl.types import ReidData, Spec
@@ -18,7 +19,8 @@ from reidctl.types import ReidData, Spec
 if TYPE_CHECKING:
     from reidctl.config import RunConfig
     from reidctl.config.schema import EvalConfig
-    from reidctl.types import Embedder
+    from reidctl.runtimes.opening import ImageEmbedder
+    from reidctl.types import Embeddings
 
 DEFAULT_ROOT = Path("data")
 
@@ -27,7 +29,7 @@ DEFAULT_ROOT = Path("data")
 class OpenedModel:
     """A model ready to embed, and the configuration it was trained with where its file carries one."""
 
-    embedder: Embedder
+    embedder: ImageEmbedder
     config: RunConfig | None
 
     @property
@@ -43,7 +45,21 @@ def open_model(model: str, device: str = "auto", precision: str | None = None) -
     from reidctl.runtimes import open_embedder
 
     embedder = open_embedder(model, device=device, precision=precision)
-    return OpenedModel(embedder, getattr(embedder, "config", None))
+    return OpenedModel(embedder, embedder.config)
+
+
+def embed_target(
+    model: OpenedModel, target: ReidData, flip: bool = False, batch_size: int | None = None
+) -> tuple[Embeddings, Embeddings]:
+    """The embeddings of a data set's query and gallery, with a bar while it goes on."""
+    from reidctl.retrieval import embed
+
+    size = batch_size or model.settings.batch_size
+    flip = flip or model.settings.flip
+    with output.progress(f"embed {target.name}", len(target.query) + len(target.gallery)) as advance:
+        query = embed(model.embedder, target.query, batch_size=size, flip=flip, progress=advance)
+        gallery = embed(model.embedder, target.gallery, batch_size=size, flip=flip, progress=advance)
+    return query, gallery
 
 
 def open_data(text: str, root: Path) -> ReidData:

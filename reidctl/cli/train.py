@@ -28,19 +28,28 @@ def train(
         typer.Option("--resume", metavar="RUN|last", help="Go on with a run that was stopped.", show_default=False),
     ] = None,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Replace an earlier run of that name.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Build everything, show the plan, take one step, stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Build everything, show the plan, take one step, stop.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train a network: `reidctl train --preset retail-0267 --root data`."""
     from reidctl.training import train as run_training
 
     if resume is not None:
-        given = {"--preset": preset, "--config": config, "--set": set_, "--root": root, "--run": run, "--exist-ok": exist_ok}
+        given = {
+            "--preset": preset,
+            "--config": config,
+            "--set": set_,
+            "--root": root,
+            "--run": run,
+            "--exist-ok": exist_ok,
+        }
         refused = [flag for flag, value in given.items() if value]
         if refused:
             raise typer.BadParameter(f"a run goes on with its own configuration; leave out {', '.join(refused)}")
     folder = None if resume is None else _run_folder(resume)
-    settings = _resumed(folder) if folder else _configured(preset, config, set_, root, run)
+    settings = _resumed(folder) if folder else configured(preset, config, set_, root, run)
     with Watcher() as watcher:
         if dry_run:
             _dry_run(settings, watcher, json)
@@ -52,9 +61,8 @@ def train(
         output.text(str(checkpoint.path))
 
 
-def _configured(
-    preset: str | None, files: list[Path], sets: list[str], root: Path | None, run: str | None
-) -> RunConfig:
+def configured(preset: str | None, files: list[Path], sets: list[str], root: Path | None, run: str | None) -> RunConfig:
+    """The configuration of a new run, every parameter of every part checked."""
     from reidctl.config import load_config
     from reidctl.config.layers import Layer
     from reidctl.config.parts import check_parts
@@ -118,7 +126,8 @@ class Watcher:
         """Say what is about to be done."""
         train = plan.train
         output.note(
-            f"{plan.model}: {plan.parameters:,} parameters (losses {plan.loss_parameters:,}) on {plan.device} -> {plan.folder}"
+            f"{plan.model}: {plan.parameters:,} parameters (losses {plan.loss_parameters:,}) on {plan.device}"
+            f" -> {plan.folder}"
         )
         output.note(
             f"train: {train['images']:,} images, {train['identities']:,} identities, {train['cameras']} cameras; "

@@ -29,7 +29,13 @@ def list_(json: Json = False) -> None:
         output.json("reidctl.zoo/1", {"networks": {name: network.model_dump() for name, network in found.items()}})
         return
     rows = [
-        [name, network.about, len(network.files), sum(file.bytes or 0 for file in network.files) or None, network.licence]
+        [
+            name,
+            network.about,
+            len(network.files),
+            sum(file.bytes or 0 for file in network.files) or None,
+            network.licence,
+        ]
         for name, network in found.items()
     ]
     output.table(["name", "what it is", "files", "bytes", "licence"], rows)

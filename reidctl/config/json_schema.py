@@ -38,7 +38,9 @@ def json_schema() -> dict[str, Any]:
         field = holder["properties"][path[-1]]
         reference = {"$ref": f"#/$defs/{choices}"}
         kept = {key: field[key] for key in ("description", "default") if key in field}
-        holder["properties"][path[-1]] = {**kept, "type": "array", "items": reference} if many else {**kept, **reference}
+        holder["properties"][path[-1]] = (
+            {**kept, "type": "array", "items": reference} if many else {**kept, **reference}
+        )
     return schema
 
 

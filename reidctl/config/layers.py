@@ -90,7 +90,9 @@ def _over(below: Any, above: Any, path: KeyPath, layer: Layer, origins: dict[Key
     return _fresh(above, path, layer, origins)
 
 
-def _over_items(below: list[Any], above: dict[str, Any], path: KeyPath, layer: Layer, origins: dict[KeyPath, Origin]) -> Any:
+def _over_items(
+    below: list[Any], above: dict[str, Any], path: KeyPath, layer: Layer, origins: dict[KeyPath, Origin]
+) -> Any:
     items = list(below)
     for key, value in above.items():
         index = int(key)

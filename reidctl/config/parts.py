@@ -22,7 +22,9 @@ def parts(config: RunConfig) -> Iterator[tuple[KeyPath, Registry, Spec]]:
     yield from ((("losses", i), registries.losses, spec) for i, spec in enumerate(config.losses))
     yield from ((("data", "sources", i), registries.datasets, spec) for i, spec in enumerate(config.data.sources))
     yield from ((("data", "targets", i), registries.datasets, spec) for i, spec in enumerate(config.data.targets))
-    yield from ((("data", "transforms", i), registries.transforms, spec) for i, spec in enumerate(config.data.transforms))
+    yield from (
+        (("data", "transforms", i), registries.transforms, spec) for i, spec in enumerate(config.data.transforms)
+    )
 
 
 def check_parts(loaded: Loaded) -> None:

@@ -12,7 +12,6 @@ from reidctl.config.reader import Document, read_file
 from reidctl.errors import PluginError
 from reidctl.registry import presets
 
-
 _PACKAGE = Path(__file__).parents[1]
 _IN_WHEEL = _PACKAGE / "configs"
 

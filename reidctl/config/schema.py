@@ -24,7 +24,9 @@ class DataConfig(StrictModel):
     """What is trained and tested on, and how images are read."""
 
     root: Annotated[Path, Field(description="folder that holds the data sets")] = Path("data")
-    sources: Annotated[tuple[Spec, ...], MinLen(1), Field(description="data sets to train on")] = (Spec(name="market1501"),)
+    sources: Annotated[tuple[Spec, ...], MinLen(1), Field(description="data sets to train on")] = (
+        Spec(name="market1501"),
+    )
     targets: Annotated[tuple[Spec, ...], Field(description="data sets to test on; empty for none")] = (
         Spec(name="market1501"),
     )
@@ -37,7 +39,9 @@ class DataConfig(StrictModel):
     image: Annotated[ImageSpec, Field(description="what is fed to the network")] = ImageSpec()
     transforms: Annotated[
         tuple[Spec, ...],
-        Field(description="augmentations in order; those before `resize` see the original image; resize comes first if unlisted"),
+        Field(
+            description="augmentations in order; those before `resize` see the original image; unlisted, it comes first"
+        ),
     ] = (Spec(name="resize"), Spec(name="random_flip"))
     sampler: Annotated[
         Literal["random", "identity", "identity_v2", "identity_v3"],
@@ -111,7 +115,9 @@ class EvalConfig(StrictModel):
     ] = (1, 5, 10, 20)
     ap: Annotated[
         Literal["step", "trapezoid"],
-        Field(description="rule of average precision: step as in Market-1501's papers, trapezoid as in the Open Model Zoo"),
+        Field(
+            description="rule of average precision: step as in Market-1501's papers, trapezoid as in the Open Model Zoo"
+        ),
     ] = "step"
     flip: Annotated[bool, Field(description="average the embeddings of an image and its mirror")] = False
     rerank: Annotated[Rerank | None, Field(description="k-reciprocal re-ranking; null for none")] = None
@@ -121,16 +127,20 @@ class RunConfig(StrictModel):
     """One training run, complete: what `reidctl train` does, and what every artefact made from it remembers."""
 
     preset: Annotated[str | None, Field(description="preset that the rest is laid over")] = None
-    run: Annotated[str | None, MinLen(1), Field(description="name of the run's folder; the preset's, else the model's")] = None
+    run: Annotated[
+        str | None, MinLen(1), Field(description="name of the run's folder; the preset's, else the model's")
+    ] = None
     runs: Annotated[Path, Field(description="folder of all runs")] = Path("runs")
     seed: Annotated[int, Ge(0), Lt(2**32), Field(description="of weights, sampling and augmentation")] = 0
     deterministic: Annotated[bool, Field(description="only algorithms that give the same result every time")] = False
     device: Annotated[str, MinLen(1), Field(description="auto, cpu, cuda or cuda:N")] = "auto"
     weights: Annotated[Path | None, Field(description="checkpoint whose weights training starts from")] = None
-    model: Annotated[Spec, Field(description="network: a registered model and its parameters")] = Spec(name="fpn_osnet_x1_0")
-    losses: Annotated[
-        tuple[LossSpec, ...], MinLen(1), Field(description="losses whose weighted sum is minimised")
-    ] = (LossSpec(name="am_softmax"),)
+    model: Annotated[Spec, Field(description="network: a registered model and its parameters")] = Spec(
+        name="fpn_osnet_x1_0"
+    )
+    losses: Annotated[tuple[LossSpec, ...], MinLen(1), Field(description="losses whose weighted sum is minimised")] = (
+        LossSpec(name="am_softmax"),
+    )
     data: Annotated[DataConfig, Field(description="images")] = DataConfig()
     train: Annotated[TrainConfig, Field(description="training")] = TrainConfig()
     eval: Annotated[EvalConfig, Field(description="testing")] = EvalConfig()

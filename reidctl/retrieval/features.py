@@ -15,6 +15,7 @@ from reidctl.types import ArtefactInfo, Embeddings, Sample
 if TYPE_CHECKING:
     from pyarrow import Table
 
+COLUMNS = ["name", "identity", "camera", "path", "embedding"]
 ROW_GROUP = 65_536
 
 
@@ -76,18 +77,17 @@ def _read_table(file: Path) -> Table:
     import pyarrow
     from pyarrow import parquet
 
-    columns = ["name", "identity", "camera", "path", "embedding"]
     try:
-        table = parquet.read_table(file, columns=columns)
+        schema = parquet.read_schema(file)
+        missing = [column for column in COLUMNS if column not in schema.names]
+        if missing or not pyarrow.types.is_fixed_size_list(schema.field("embedding").type):
+            raise InputError(
+                f"{file} is no feature file: its columns are {', '.join(schema.names)}",
+                f"{', '.join(COLUMNS)} (a fixed-size list of float32) are needed",
+            )
+        return parquet.read_table(file, columns=COLUMNS)
     except (OSError, pyarrow.ArrowException) as error:
         raise InputError(f"{file} cannot be read as a feature file: {error}") from error
-    missing = [column for column in columns if column not in table.column_names]
-    if missing or not pyarrow.types.is_fixed_size_list(table.schema.field("embedding").type):
-        raise InputError(
-            f"{file} is no feature file: it has the columns {', '.join(table.column_names) or 'of none'}",
-            "name, identity, camera, path and embedding (fixed-size list of float32) are needed",
-        )
-    return table
 
 
 def _embeddings(table: Table, dim: int) -> Embeddings:

@@ -28,7 +28,9 @@ def write_package(name: str, kind: str, folder: Path) -> Path:
     module = re.sub(r"[-.]+", "_", name).lower()
     package = folder / name
     refuse_existing(package, force=False)
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True)
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True
+    )
     values = {
         "name": name,
         "module": module,

@@ -46,12 +46,14 @@ def fetch(file: File, target: Path, progress: Progress | None = None) -> Path:
         reason = getattr(error, "reason", error)
         raise InputError(
             f"{file.url}: cannot be fetched: {reason}",
-            f"connect to the network and call again ({target.name} continues where it stopped), or put the file at {target}",
+            f"connect and call again ({target.name} continues where it stopped), or put the file at {target}",
         ) from error
     wrong = _difference(file, part)
     if wrong:
         part.unlink()
-        raise InputError(f"{file.url}: not the published file: {wrong}", "call again; if it stays so, the publisher changed it")
+        raise InputError(
+            f"{file.url}: not the published file: {wrong}", "call again; if it stays so, the publisher changed it"
+        )
     os.replace(part, target)
     return target
 

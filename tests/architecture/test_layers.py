@@ -33,7 +33,9 @@ PLUGINS_MAY_IMPORT = {"errors", "types", "files", "data"}
 
 
 def _modules() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*.py") if len(path.relative_to(PACKAGE).parts) > 1 or path.stem != "__init__")
+    return sorted(
+        path for path in PACKAGE.rglob("*.py") if len(path.relative_to(PACKAGE).parts) > 1 or path.stem != "__init__"
+    )
 
 
 def _part(path: Path) -> str:
@@ -101,5 +103,7 @@ def test_an_upward_import_is_found(part: str, line: str) -> None:
 
 
 def test_packages_import_each_other_one_way() -> None:
-    edges = {(_part(path), module.split(".")[1]) for path in _modules() for _, module in _imports(path.read_text(), path)}
+    edges = {
+        (_part(path), module.split(".")[1]) for path in _modules() for _, module in _imports(path.read_text(), path)
+    }
     assert {(a, b) for a, b in edges if a < b and (b, a) in edges} == set()

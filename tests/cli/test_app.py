@@ -83,7 +83,9 @@ def test_a_broken_plugin_command_is_one_line_and_disturbs_no_other(tmp_path: Pat
     _package(tmp_path, "greet", "import no_such_library\n")
     broken = _reidctl("greet", PYTHONPATH=str(tmp_path))
     assert broken.returncode == 3
-    assert broken.stderr.splitlines()[0].startswith("error: command 'greet' from greet 1.0 (greet:command) does not import")
+    assert broken.stderr.splitlines()[0].startswith(
+        "error: command 'greet' from greet 1.0 (greet:command) does not import"
+    )
     assert _reidctl("models", "list", PYTHONPATH=str(tmp_path)).stderr == ""
     assert _reidctl("--help", PYTHONPATH=str(tmp_path)).returncode == 0
 

@@ -57,7 +57,7 @@ def test_the_grid_moves_along_both_axes() -> None:
 
 
 def test_the_two_axes_move_independently_by_up_to_16_pixels() -> None:
-    # At the canvas's centre a line has risen by half of its step: one runs at x = 96 and one at y = 160, give or take 16.
+    # At the canvas's centre a line has moved by half a step: one runs at x = 96 and one at y = 160, give or take 16.
     grid = RandomGrid(1.0, (64, 64), (0, 0), 1)
     masks = [drawn(grid, seed) for seed in range(300)]
     right = [int(np.flatnonzero(mask[128, 72:120])[0]) + 72 - 96 for mask in masks]

@@ -66,7 +66,7 @@ def person(seed: int, number: int) -> Person:
     legwear: LegWear = pick(rng, ("trousers", "shorts", "skirt", "dress"), (60, 20, 12, 8))
     return Person(
         stature=rng.uniform(0.93, 1.0),
-        breadth=rng.uniform(0.84, 1.2),
+        breadth=rng.uniform(0.98, 1.36),
         skin=colour(rng, SKINS),
         hair=pick(rng, ("bald", "short", "bob", "long", "ponytail", "bun"), (6, 40, 14, 18, 14, 8)),
         hair_colour=colour(rng, HAIRS),

@@ -187,4 +187,6 @@ def _weathered(site: Site) -> Image.Image:
         cells = max(int(site.width / (cell * site.u)), 2), max(int(site.height / (cell * site.u)), 2)
         grid = Image.fromarray(rng.random(cells[::-1], dtype=np.float32) - 0.5)
         light += 2 * strength * np.asarray(grid.resize(site.image.size, Image.Resampling.BILINEAR))
-    return Image.fromarray((np.asarray(site.image) * light[..., None]).clip(0, 255).astype(np.uint8))
+    muted = Image.blend(site.image.convert("L").convert("RGB"), site.image, 0.6)
+    pixels = 128 + (np.asarray(muted, np.float32) - 128) * 0.75
+    return Image.fromarray((pixels * light[..., None]).clip(0, 255).astype(np.uint8))

@@ -46,10 +46,10 @@ class Shot:
         w, h = width * OVERSAMPLING, height * OVERSAMPLING
         left, top = int(rng.integers(view.width - w + 1)), int(rng.integers(view.height - h + 1))
         background = view.crop((left, top, left + w, top + h))
-        zoom, foot = rng.uniform(0.85, 0.97), rng.uniform(0.94, 0.99)
+        zoom, foot = rng.uniform(0.89, 0.99), rng.uniform(0.95, 1.0)
         if rng.random() < 0.08:
             zoom, foot = zoom * 1.25, foot + rng.uniform(0.0, 0.22)
-        middle = width * (0.5 + rng.uniform(-0.08, 0.08))
+        middle = width * (0.5 + rng.uniform(-0.07, 0.07))
         return Canvas(background, (middle, height * foot), height * zoom * who.stature, seen_by.light)
 
 

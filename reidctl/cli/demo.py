@@ -1,0 +1,139 @@
+"""`reidctl demo`: the whole job on drawn pedestrians, nothing downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reidctl.cli.options import Json
+from reidctl.cli.output import output
+from reidctl.errors import CheckFailed
+
+if TYPE_CHECKING:
+    from reidctl.bench import BenchRow
+    from reidctl.export import Verification
+    from reidctl.retrieval.ranking import Ranking
+    from reidctl.types import Metrics, ReidData
+
+PRESET = "demo"
+GALLERIES = 20
+"""Worst queries that are drawn."""
+VERIFIED = 64
+"""Images that the three artefacts are compared on."""
+
+
+class Steps:
+    """What was done, how long it took, what came of it, and where it lies."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, str | float]] = []
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[dict[str, str]]:
+        """Time a step; the block fills in `result` and `path`."""
+        output.note(f"== {name}")
+        told: dict[str, str] = {"result": "", "path": ""}
+        started = perf_counter()
+        yield told
+        self.rows.append({"step": name, "seconds": round(perf_counter() - started, 1), **told})
+
+
+def demo(
+    folder: Annotated[Path, typer.Option("--output", "-o", help="Folder for everything that is made.")] = Path(
+        "outputs", "demo"
+    ),
+    set_: Annotated[
+        list[str],
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change the preset `demo`, e.g. train.epochs=1."),
+    ] = [],
+    seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="Time for each benchmark row.")] = 3.0,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an earlier demo.")] = False,
+    json: Json = False,
+) -> None:
+    """Train, test, draw, export, verify and benchmark a retail network, in a few minutes on a CPU."""
+    from reidctl.bench import bench
+    from reidctl.cli.bench import show
+    from reidctl.cli.targets import embed_target, open_model
+    from reidctl.cli.train import Watcher, configured
+    from reidctl.config import Rerank
+    from reidctl.data.sources import load_targets
+    from reidctl.export import export_ir, export_onnx, verify
+    from reidctl.files import refuse_existing
+    from reidctl.retrieval import evaluate, rank_gallery
+    from reidctl.training import train
+
+    refuse_existing(folder, force)
+    config = configured(PRESET, [], [*set_, f"runs={folder}", "run=run"], None, None)
+    target = load_targets(config.data)[0]
+    steps = Steps()
+    with steps.step("train") as told, Watcher() as watcher:
+        checkpoint = train(config, exist_ok=True, observer=watcher)
+        told.update(result=f"{config.train.epochs} epochs", path=str(checkpoint.path))
+    with steps.step("evaluate") as told:
+        opened = open_model(str(checkpoint.path))
+        query, gallery = embed_target(opened, target)
+        found = evaluate(query, gallery)
+        reranked = evaluate(query, gallery, rerank=Rerank())
+        told["result"] = f"{_scores(found)}; re-ranked {_scores(reranked)}"
+    with steps.step("rank galleries") as told:
+        told.update(_draw(rank_gallery(query, gallery, 10), target, folder / "visrank"))
+    with steps.step("export ONNX") as told:
+        onnx = export_onnx(checkpoint, folder / "model.onnx")
+        told.update(result=f"{onnx.stat().st_size:,} bytes", path=str(onnx))
+    with steps.step("export IR") as told:
+        ir = export_ir(onnx, folder / "ir")
+        told.update(result=f"{ir.with_suffix('.bin').stat().st_size:,} bytes", path=str(ir))
+    with steps.step("verify") as told:
+        samples = target.query[:VERIFIED]
+        compared = [verify(checkpoint.path, other, samples) for other in (onnx, ir)]
+        told["result"] = "; ".join(_agreement(name, one) for name, one in zip(("ONNX", "IR"), compared, strict=True))
+    with steps.step("benchmark IR") as told:
+        measured = bench([ir], precisions=("f32", "bf16"), batches=(1,), seconds=seconds)
+        told["result"] = _fastest(measured)
+    if json:
+        rows = [row.as_dict() for row in measured]
+        output.json("reidctl.demo/1", {"steps": steps.rows, "metrics": found.as_dict(), "bench": rows})
+    else:
+        show(measured)
+        output.text("")
+        columns = ["step", "seconds", "result", "path"]
+        output.table(columns, [[row[column] for column in columns] for row in steps.rows])
+    broken = [one for one in compared if not one.ok]
+    if broken:
+        raise CheckFailed(
+            f"{broken[0].b} is not the same network as {broken[0].a}: {broken[0].error or broken[0].difference}"
+        )
+
+
+def _draw(ranking: Ranking, target: ReidData, folder: Path) -> dict[str, str]:
+    from reidctl.files import replacing
+    from reidctl.retrieval.gallery import draw_rank_galleries, write_html
+
+    worst = ranking.worst(GALLERIES)
+    with replacing(folder) as temporary:
+        pictures = draw_rank_galleries(worst, target.query, target.gallery, temporary)
+        write_html(worst, target.query, pictures, temporary / "index.html", title=f"{target.name}: worst queries")
+    return {"result": f"the {len(pictures)} worst of {len(target.query)} queries", "path": str(folder / "index.html")}
+
+
+def _scores(metrics: Metrics) -> str:
+    return f"rank-1 {metrics.cmc[1]:.1%}, mAP {metrics.mAP:.1%}"
+
+
+def _agreement(name: str, found: Verification) -> str:
+    if found.difference is None:
+        return f"{name}: {found.error}"
+    return f"{name} cosine ≥ {found.difference.cosine_min:.6f}"
+
+
+def _fastest(rows: list[BenchRow]) -> str:
+    measured = [(row.measured.fps, row) for row in rows if row.measured]
+    if not measured:
+        return f"nothing measured: {rows[0].error}"
+    fps, row = max(measured, key=lambda pair: pair[0])
+    return f"{fps:,.0f} images/s ({row.precision}, {row.hint})"

@@ -1,0 +1,45 @@
+"""Images that belong to no data set: a file, a folder, or a list of paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reidctl.errors import InputError
+from reidctl.types import Sample
+
+SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
+
+
+def listed_images(path: Path) -> tuple[Sample, ...]:
+    """The images of a folder (with those below it, by path) or named by the lines of a text file, or the one image.
+
+    They are nobody's: identity -1, camera 0. Paths in a list count from the list's folder. Names are the paths without
+    suffix below the folder, with `/` as `__`. Raises InputError where there is nothing.
+    """
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    elif path.suffix.lower() in SUFFIXES:
+        files = [path]
+    else:
+        files = _read_list(path)
+    if not files:
+        raise InputError(f"{path}: no images", f"images end in {', '.join(sorted(SUFFIXES))}")
+    base = path if path.is_dir() else path.parent
+    return tuple(Sample(file, _name(file, base), identity=-1, camera=0) for file in files)
+
+
+def _read_list(path: Path) -> list[Path]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(
+            f"{path}: {error.strerror or error}", "give an image, a folder of images, or a list of paths"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: neither an image nor a text file with one path a line") from error
+    return [path.parent / line.strip() for line in lines if line.strip()]
+
+
+def _name(file: Path, base: Path) -> str:
+    below = file.relative_to(base) if file.is_relative_to(base) else Path(file.name)
+    return "__".join(below.with_suffix("").parts)

@@ -1,0 +1,51 @@
+"""Where a data set lies below the data root, and what lies in its folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from reidctl.errors import InputError, nearest
+
+
+def data_folder(name: str, root: Path, places: Sequence[str], parts: Sequence[str]) -> Path:
+    """The first of `places` below `root` that holds one of `parts`; it must hold all of them.
+
+    Raises InputError that names what was looked for, where, and the most similar entry of the root.
+    """
+    for place in places:
+        folder = root / place
+        found = [part for part in parts if (folder / part).exists()]
+        if found:
+            missing = [part for part in parts if part not in found]
+            if missing:
+                raise InputError(
+                    f"data set '{name}': {folder} has {' and '.join(found)} but no {' and no '.join(missing)}",
+                    "the data set was unpacked in part; unpack it again",
+                )
+            return folder
+    raise InputError(
+        f"data set '{name}': no {root / places[0]} with {', '.join(parts)}", _what_is_near(root, places)
+    )
+
+
+def jpeg_names(name: str, folder: Path) -> list[str]:
+    """The names of the JPEG files in `folder`, sorted; InputError when there are none."""
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.name.lower().endswith(".jpg"))
+    if not names:
+        raise InputError(f"data set '{name}': {folder} holds no .jpg files", "unpack the data set again")
+    return names
+
+
+def _what_is_near(root: Path, places: Sequence[str]) -> str:
+    if not root.is_dir():
+        return f"{root} is no folder; give the folder that holds the data sets with --root"
+    entries = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
+    wanted = places[0].split("/")[0]
+    near = nearest(wanted, [entry for entry in entries if entry != wanted])
+    if near:
+        return f"there is {root / near}; rename it to '{wanted}' or give another --root"
+    shown = ", ".join(entries[:8]) + (", …" if len(entries) > 8 else "") if entries else "no folders"
+    return f"below {root}: {shown}; give the folder that holds '{wanted}' with --root"

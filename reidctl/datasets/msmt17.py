@@ -1,0 +1,73 @@
+"""MSMT17: 4,101 people seen by fifteen cameras, indoors and outdoors, over four days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from reidctl.datasets.layout import data_folder
+from reidctl.errors import InputError
+from reidctl.types import ReidData, Sample
+
+NAME = "msmt17"
+VERSIONS = {"MSMT17_V1": ("train", "test"), "MSMT17_V2": ("mask_train_v2", "mask_test_v2")}
+LISTS = ("list_train.txt", "list_query.txt", "list_gallery.txt")
+
+
+def msmt17(
+    with_validation: Annotated[bool, Field(description="train on the images of list_val.txt, too")] = False,
+    *,
+    root: Path,
+) -> ReidData:
+    """MSMT17, version 1 or 2. Paper: Wei et al., Person Transfer GAN to Bridge Domain Gap, CVPR 2018.
+
+    1,041 identities and 30,248 images to train (32,621 with the validation list, which shows the same people),
+    3,060 others in 11,659 queries and 82,161 gallery images; 15 cameras.
+    Lies in root/msmt17/MSMT17_V1 or root/msmt17/MSMT17_V2 (or root/msmt17, or root itself), version 1 first.
+    The lists have lines of `path identity`; a file is called `0000_000_01_0303morning_0015_0.jpg`, whose third
+    field is the camera (from 1).
+    Raises InputError for a folder or list that is missing or empty and for a line that does not parse.
+    """
+    folder, (train_folder, test_folder) = _located(root)
+    train = list(_samples(folder / LISTS[0], folder / train_folder))
+    if with_validation:
+        train.extend(_samples(folder / "list_val.txt", folder / train_folder))
+    labels = {identity: label for label, identity in enumerate(sorted({sample.identity for sample in train}))}
+    return ReidData(
+        NAME,
+        train=tuple(Sample(s.image, s.name, labels[s.identity], s.camera) for s in train),
+        query=tuple(_samples(folder / LISTS[1], folder / test_folder)),
+        gallery=tuple(_samples(folder / LISTS[2], folder / test_folder)),
+    )
+
+
+def _located(root: Path) -> tuple[Path, tuple[str, str]]:
+    places = [f"{parent}{version}" for parent in ("msmt17/", "") for version in VERSIONS] + ["msmt17", "."]
+    folder = data_folder(NAME, root, places, LISTS)
+    for parts in VERSIONS.values():
+        if (folder / parts[0]).is_dir() and (folder / parts[1]).is_dir():
+            return folder, parts
+    wanted = " nor ".join(" and ".join(parts) for parts in VERSIONS.values())
+    raise InputError(f"data set '{NAME}': {folder} holds the lists, but neither {wanted}", "unpack the images beside the lists")
+
+
+def _samples(listing: Path, folder: Path) -> Iterator[Sample]:
+    try:
+        lines = listing.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"data set '{NAME}': {listing} cannot be read: {error}", "unpack the data set again") from error
+    if not lines:
+        raise InputError(f"data set '{NAME}': {listing} is empty", "unpack the data set again")
+    for number, line in enumerate(lines, start=1):
+        path, _, identity = line.strip().rpartition(" ")
+        name = path.rpartition("/")[2]
+        fields = name.split("_", 3)
+        if not identity.isdecimal() or len(fields) < 4 or not fields[2].isdecimal() or int(fields[2]) == 0:
+            raise InputError(
+                f"data set '{NAME}': {listing}, line {number}: '{line}' tells no image, identity and camera",
+                "lines are like 0000/0000_000_01_0303morning_0015_0.jpg 0",
+            )
+        yield Sample(folder / path, name.rpartition(".")[0], int(identity), int(fields[2]) - 1)
