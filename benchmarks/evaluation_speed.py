@@ -5,8 +5,8 @@
     python benchmarks/evaluation_speed.py --rerank             k-reciprocal re-ranking as well (ours only)
 
 The plain way holds the distance matrix and sorts every row of it. Features are drawn: a point for every
-person, noise around it for every image; little noise gives an easy task (matches first), much a hard one
-(matches deep in the ranking). Both see the same features and must agree on mAP.
+person, noise around it for every image; at Market-1501 size little noise gives an easy task (mAP 0.9), much a hard one
+(mAP 0.04, matches deep in the ranking). Both see the same features and must agree on mAP.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 SIZES = {"tiny": (60, 400, 20), "market1501": (3368, 15913, 750), "msmt17": (11659, 82161, 3060)}
-NOISE = {"easy": 1.0, "hard": 3.0}
+NOISE = {"easy": 1.55, "hard": 3.0}
 DISTRACTORS = 0.17
 CAMERAS = 6
 

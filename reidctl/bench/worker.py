@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from reidctl.types import Float32, UInt8
 
 WARM_UP_S = 0.5
-LEAST_RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -57,17 +56,17 @@ def measure(job: Job) -> Measured:
     """Open the artefact, warm up, measure. Raises InputError for what it or its runtime cannot do."""
     started = perf_counter()
     embedder = _open(job)
+    run = _streamed if hasattr(embedder, "embed_stream") else _one_by_one
     height, width = embedder.info.image.size
     images = np.random.default_rng(0).integers(0, 256, (job.batch, height, width, 3), dtype=np.uint8)
-    embedder.embed_batch(images)
+    run(embedder, images, 0)
     load_s = perf_counter() - started
-    run = _streamed if job.hint == "throughput" else _one_by_one
     run(embedder, images, min(WARM_UP_S, job.seconds))
     latencies, elapsed = run(embedder, images, job.seconds)
     p50, p90 = np.percentile(latencies, (50, 90)) * 1000
     return Measured(
         device=str(getattr(embedder, "device", job.device)),
-        requests=embedder.requests if job.hint == "throughput" else 1,
+        requests=getattr(embedder, "requests", 1),
         fps=len(latencies) * job.batch / elapsed,
         p50_ms=float(p50),
         p90_ms=float(p90),
@@ -77,10 +76,11 @@ def measure(job: Job) -> Measured:
 
 
 def _open(job: Job) -> Any:
-    takes_hint = "hint" in runtimes.parameters(job.runtime).model_fields
-    if job.hint == "throughput" and not takes_hint:
+    known = runtimes.parameters(job.runtime).model_fields
+    if job.hint == "throughput" and "hint" not in known:
         raise InputError(f"runtime {job.runtime} runs one batch at a time")
-    spec = Spec(name=job.runtime, **({"hint": job.hint} if takes_hint else {}))
+    wanted = {"hint": job.hint, "chunk": job.batch}
+    spec = Spec(name=job.runtime, **{key: value for key, value in wanted.items() if key in known})
     embedder = runtimes.build(spec, path=job.path, device=job.device, precision=job.precision)
     fixed = getattr(embedder, "batch", None)
     if fixed not in (None, job.batch):
@@ -88,14 +88,11 @@ def _open(job: Job) -> Any:
     return embedder
 
 
-Run = Callable[[Any, "UInt8", float], tuple[list[float], float]]
-
-
 def _one_by_one(embedder: Any, images: UInt8, seconds: float) -> tuple[list[float], float]:
-    """(seconds each batch took, seconds all took)."""
+    """(seconds each batch took, seconds all took); at least one batch."""
     latencies: list[float] = []
     started = now = perf_counter()
-    while now - started < seconds or len(latencies) < LEAST_RUNS:
+    while now - started < seconds or not latencies:
         embedder.embed_batch(images)
         latencies.append(perf_counter() - now)
         now += latencies[-1]
@@ -103,13 +100,13 @@ def _one_by_one(embedder: Any, images: UInt8, seconds: float) -> tuple[list[floa
 
 
 def _streamed(embedder: Any, images: UInt8, seconds: float) -> tuple[list[float], float]:
-    """The same with as many batches under way as the runtime takes."""
+    """The same, with as many batches under way as the runtime takes."""
     begun: list[float] = []
     ended: dict[int, float] = {}
     started = perf_counter()
 
     def batches() -> Iterator[UInt8]:
-        while (now := perf_counter()) - started < seconds or len(begun) < LEAST_RUNS:
+        while (now := perf_counter()) - started < seconds or not begun:
             begun.append(now)
             yield images
 

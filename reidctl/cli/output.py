@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-WIDE = 200
-"""Columns of a table that is not shown on a terminal: nothing is cut there."""
+WIDE = 2000
+"""Columns for a table that is not shown on a terminal: nothing is folded there."""
 
 
 class Output:
@@ -66,7 +66,13 @@ class Output:
             table.add_column(column, justify="right" if numeric else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(_cell(value)) for value in row))
-        self._console(stderr=False).print(table)
+        console = self._console(stderr=False)
+        if console.is_terminal:
+            console.print(table)
+            return
+        with console.capture() as captured:
+            console.print(table)
+        self.text("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
     def note(self, text: str) -> None:
         """Tell the person at the terminal something that is not the result."""

@@ -65,7 +65,6 @@ def parameter_rows(registry: Registry, name: str) -> list[dict[str, Any]]:
     return field_rows(registry.parameters(name))
 
 
-models = listing(registries.models)
 losses = listing(registries.losses)
 transforms = listing(registries.transforms)
 runtimes = listing(registries.runtimes)

@@ -42,8 +42,9 @@ def read_file(path: Path, *, last_wins: bool = False) -> Document:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}", "give the path of a YAML file") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise ConfigError(f"{path}: {reason}", "give the path of a YAML file") from error
     return read_text(text, str(path), last_wins=last_wins)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -37,7 +37,7 @@ class Draw(NamedTuple):
 
     epoch: int
     place: int
-    index: int
+    sample: int
 
 
 def derived_seed(seed: int, *purpose: str | int) -> int:
@@ -54,7 +54,7 @@ def normalize(images: Tensor, spec: ImageSpec) -> Tensor:
 
 @lru_cache
 def _mean_std(spec: ImageSpec, device: torch.device) -> tuple[Tensor, Tensor]:
-    """On the scale 0…255, each [3, 1, 1]; kept, because a copy to an accelerator would be one more thing to wait for."""
+    """On the scale 0…255, each [3, 1, 1]; kept, because copying them to an accelerator takes time at every step."""
     with torch.inference_mode(False):
         mean, std = (255 * torch.tensor(values, device=device).view(3, 1, 1) for values in (spec.mean, spec.std))
     return mean, std
@@ -77,18 +77,11 @@ class TrainBatches:
         workers: int = 0,
         pin_memory: bool = False,
     ) -> None:
+        self._images = _Images(samples, transforms, sampler.seed)
         self._sampler = sampler
+        self._workers, self._pin_memory = workers, pin_memory
         self._draws: list[list[Draw]] = []
-        self._loader = DataLoader(
-            _Images(samples, transforms, sampler.seed),
-            batch_size=None,
-            sampler=_Left(self._draws),
-            num_workers=workers,
-            collate_fn=_unchanged,
-            pin_memory=pin_memory,
-            persistent_workers=workers > 0,
-            worker_init_fn=_ignore_interrupt,
-        )
+        self._loader: DataLoader[Batch | ReidError] | None = None
 
     def steps(self, epoch: int) -> int:
         """The number of batches of `epoch`, from 0."""
@@ -102,12 +95,34 @@ class TrainBatches:
         Raises the ReidError of the first image that cannot be read or augmented, whichever process met it.
         """
         size, steps = self._sampler.batch_size, self.steps(epoch)
-        draws = [Draw(epoch, place, index) for place, index in enumerate(self._sampler)]
+        draws = [Draw(epoch, place, sample) for place, sample in enumerate(self._sampler)]
         self._draws[:] = [draws[step * size : (step + 1) * size] for step in range(first, steps)]
-        for batch in self._loader:
+        for batch in self._open():
             if isinstance(batch, ReidError):
+                self.close()
                 raise batch
             yield batch
+
+    def close(self) -> None:
+        """End the worker processes; the next epoch would start new ones.
+
+        Left to the garbage collector they end, too, but may take ten seconds over it.
+        """
+        self._loader = None
+
+    def _open(self) -> DataLoader[Batch | ReidError]:
+        if self._loader is None:
+            self._loader = DataLoader(
+                self._images,
+                batch_size=None,
+                sampler=_Left(self._draws),
+                num_workers=self._workers,
+                collate_fn=_unchanged,
+                pin_memory=self._pin_memory,
+                persistent_workers=self._workers > 0,
+                worker_init_fn=_ignore_interrupt,
+            )
+        return self._loader
 
 
 def train_batches(
@@ -130,7 +145,7 @@ def train_batches(
 
 
 def build_transforms(specs: Sequence[Spec], image: ImageSpec) -> list[Transform]:
-    """The augmentations in order, ending in pictures of `image.size`; `resize` comes first where none is listed."""
+    """The augmentations in order; `resize` comes first where it is not listed."""
     listed = [(f"data.transforms.{index}", spec) for index, spec in enumerate(specs)]
     if not any(spec.name.rpartition(":")[2] == "resize" for spec in specs):
         listed.insert(0, ("data.transforms", Spec(name="resize")))
@@ -170,11 +185,11 @@ class _Images(Dataset[Batch | ReidError]):
 
     def _batch(self, draws: list[Draw]) -> Batch:
         images = torch.from_numpy(np.stack([self._image(draw) for draw in draws]))  # [B, H, W, 3]
-        labels = torch.tensor([self._samples[draw.index].identity for draw in draws])
-        return Batch(images.permute(0, 3, 1, 2), labels, [draw.index for draw in draws])
+        labels = torch.tensor([self._samples[draw.sample].identity for draw in draws])
+        return Batch(images.permute(0, 3, 1, 2), labels, [draw.sample for draw in draws])
 
     def _image(self, draw: Draw) -> np.ndarray:
-        sample = self._samples[draw.index]
+        sample = self._samples[draw.sample]
         picture = read_image(sample.image)
         # The generator itself: torch.manual_seed also visits every accelerator, 70 times the cost.
         torch.default_generator.manual_seed(derived_seed(self._seed, "image", draw.epoch, draw.place))
@@ -184,14 +199,12 @@ class _Images(Dataset[Batch | ReidError]):
             except ReidError:
                 raise
             except Exception as cause:
-                name = type(transform).__name__
-                raise PluginError(
-                    f"transform {name} failed on '{sample.name}': {type(cause).__name__}: {cause}", "--debug shows the traceback"
-                ) from cause
+                name, reason = type(transform).__name__, f"{type(cause).__name__}: {cause}"
+                raise PluginError(f"transform {name} failed on '{sample.name}': {reason}") from cause
         return np.asarray(picture)
 
 
-def _unchanged(batch: Batch | ReidError) -> Batch | ReidError:
+def _unchanged(batch: Any) -> Any:
     return batch
 
 

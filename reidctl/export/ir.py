@@ -31,13 +31,13 @@ def export_ir(
     input: Input = "bgr",  # noqa: A002 - the option's name
     batch: Batch = 1,
 ) -> Path:
-    """Write an ONNX file as `<its name>.xml` and `.bin` in `folder`, beside it by default; returns the path of the `.xml`.
+    """Write an ONNX file as `<its name>.xml` and `.bin` in `folder`, else beside it; returns the path of the `.xml`.
 
     input says what the IR takes, always [B, 3, H, W] float32: `bgr`, BGR 0…255, with channel order, mean and deviation
     inside, as Model Optimizer made it with --reverse_input_channels, --mean_values and --scale_values; `rgb`, the same
-    for RGB; `normalized`, what the ONNX file takes. weights `fp16` halves the `.bin`; arithmetic is chosen when the IR is
-    opened. batch is 1 as Model Optimizer's was, so that programs that read the input's shape go on working; `dynamic`
-    takes any. The pair takes its names only once it gives the embeddings of the ONNX file.
+    for RGB; `normalized`, what the ONNX file takes. weights `fp16` halves the `.bin`; the arithmetic is chosen when
+    the IR is opened. batch is 1 as Model Optimizer's was, so that programs that read the input's shape go on working;
+    `dynamic` takes any. The pair takes its names only once it gives the embeddings of the ONNX file.
     Raises InputError for a file that cannot be converted, CheckFailed when the embeddings differ.
     """
     source = Path(onnx_path)
@@ -85,7 +85,7 @@ def _with_input(graph: Any, info: ArtefactInfo, wanted: Input) -> tuple[Any, Art
     if wanted == "normalized":
         return graph, info
     if info.pixels == "raw" or info.color_order == "bgr":
-        raise InputError("the ONNX file takes pixels as they are, so there is nothing to put inside", "--input normalized")
+        raise InputError("the ONNX file takes pixels as they are: there is nothing to put inside", "--input normalized")
     steps = PrePostProcessor(graph)
     pictures = steps.input()
     tensor = pictures.tensor().set_element_type(Type.f32).set_layout(Layout(info.layout.upper()))

@@ -58,7 +58,7 @@ def export_onnx(
     reference = NetworkEmbedder(checkpoint, device="cpu", precision="f32")
     with replacing(target) as temporary:
         with _quiet(verbose):
-            model = _to_onnx(checkpoint.build(), checkpoint.info, batch, opset)
+            model = _to_onnx(checkpoint.build(), checkpoint.info, batch, opset, verbose)
         _describe(model, _info(checkpoint))
         _save(model, temporary)
         require_same(reference, temporary, target)
@@ -99,7 +99,7 @@ def _info(checkpoint: Checkpoint) -> ArtefactInfo:
     )
 
 
-def _to_onnx(network: nn.Module, info: ArtefactInfo, batch: Batch, opset: int) -> Any:
+def _to_onnx(network: nn.Module, info: ArtefactInfo, batch: Batch, opset: int, verbose: bool) -> Any:
     import torch
 
     free = batch == "dynamic"
@@ -115,10 +115,12 @@ def _to_onnx(network: nn.Module, info: ArtefactInfo, batch: Batch, opset: int) -
             opset_version=opset,
             dynamo=True,
             dynamic_shapes=shapes,
+            verbose=verbose,
         )
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
-        raise InputError(f"model '{info.model}' cannot be exported: {reason}", "verbose shows what PyTorch says") from error
+        raise InputError(f"model '{info.model}' cannot be exported: {reason}", "--verbose shows all of it") from error
+    assert program is not None  # None is for an exporter without dynamo.
     return _simplified(program.model_proto)
 
 
@@ -161,8 +163,9 @@ def _quiet(verbose: bool) -> Iterator[None]:
     levels = [log.level for log in loud]
     for log in loud:
         log.setLevel(logging.CRITICAL)
+    nowhere = io.StringIO()
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with warnings.catch_warnings(), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
             warnings.simplefilter("ignore")
             yield
     finally:

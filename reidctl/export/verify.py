@@ -58,7 +58,7 @@ def verify(
     """Embed the same images with two artefacts, each in a process of its own, and compare.
 
     a, b: checkpoints, ONNX files, IR, run folders or presets; a is the reference. precision: arithmetic of both, None
-    for f32. An artefact that crashes its engine, or gives no answer within timeout_s, becomes the `error` of the result.
+    for f32. An artefact that crashes its engine, or gives no answer in timeout_s, becomes the `error` of the result.
     Raises InputError for files that cannot be opened, different embedding lengths, or no samples.
     """
     if not samples:
@@ -67,14 +67,16 @@ def verify(
     for model in (a, b):
         locate(model)
     found = []
+    how = tuple(samples), device, precision, batch_size
     for model in (a, b):
         try:
-            found.append(run_in_child(_embed, model, tuple(samples), device, precision, batch_size, timeout_s=timeout_s))
+            found.append(run_in_child(_embed, model, *how, timeout_s=timeout_s))
         except Crashed as crash:
             return Verification(*names, len(samples), error=f"{model}: {crash}")
     (info_a, vectors_a), (info_b, vectors_b) = found
     if vectors_a.shape != vectors_b.shape:
-        raise InputError(f"{a} gives embeddings of length {vectors_a.shape[1]}, {b} of {vectors_b.shape[1]}: not the same network")
+        lengths = f"{vectors_a.shape[1]} and {vectors_b.shape[1]}"
+        raise InputError(f"{a} and {b} are not the same network: their embeddings have lengths {lengths}")
     return Verification(
         *names,
         len(samples),

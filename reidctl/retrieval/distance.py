@@ -26,7 +26,7 @@ Metric = Literal["cosine", "euclidean"]
 BLOCK_BYTES = 256 * 2**20
 BLOCK_ROWS = 256
 KERNEL_ROWS, KERNEL_COLUMNS = 32, 64
-TILE_ROWS = 4096
+TILE_ROWS = 512
 
 
 class GalleryDistances:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reidctl.data.images import load_array
 from reidctl.retrieval.arrays import thread_pool
 from reidctl.types import Embeddings
 
@@ -69,8 +70,6 @@ def _batches(samples: Sequence[Sample], spec: ImageSpec, batch_size: int, pool: 
 
 
 def _decode(samples: Sequence[Sample], spec: ImageSpec, pool: ThreadPoolExecutor) -> tuple[UInt8, list[Future[None]]]:
-    from reidctl.data.images import load_array
-
     images = np.empty((len(samples), *spec.size, 3), np.uint8)
 
     def fill(place: int) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 
+from reidctl.data.images import read_image
 from reidctl.errors import InputError
 from reidctl.files import replacing, write_text
 from reidctl.retrieval.arrays import thread_pool
@@ -127,8 +128,6 @@ def _write_header(draw: ImageDraw.ImageDraw, query: Sample, average_precision: f
 
 
 def _put(canvas: Image.Image, draw: ImageDraw.ImageDraw, left: int, sample: Sample, color: Color, caption: str) -> None:
-    from reidctl.data.images import read_image
-
     inner = (TILE_WIDTH - 2 * BORDER, TILE_HEIGHT - 2 * BORDER)
     draw.rectangle((left, HEADER, left + TILE_WIDTH - 1, HEADER + TILE_HEIGHT - 1), fill=color)
     picture = read_image(sample.image).resize(inner, Image.Resampling.BILINEAR)

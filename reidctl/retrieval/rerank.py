@@ -11,14 +11,15 @@ the largest of them, over query and gallery alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reidctl.errors import ConfigError
-from reidctl.retrieval.arrays import ragged, thread_pool
+from reidctl.retrieval.arrays import ragged, row_groups, thread_pool
 from reidctl.retrieval.distance import GalleryDistances, Metric, pair_distances, prepared
 from reidctl.retrieval.nearest import nearest
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     Bool = NDArray[np.bool_]
     Int32 = NDArray[np.int32]
 
-CHUNK_ROWS = 2048
+CHUNK_ROWS = 1024
 
 
 def distance_blocks(
@@ -64,10 +65,11 @@ def rerank(
             "k1 and k2 are at least 1, lambda lies between 0 and 1; 20, 6 and 0.3 are usual",
         )
     features = prepared(np.concatenate([query_features, gallery_features]).astype(np.float32, copy=False), metric)
-    lists, largest = _neighbour_lists(features, max(k1 + 1, k2), metric)
-    encoding = _encode(features, lists[:, : k1 + 1], lists[:, : round(k1 / 2) + 1], largest, metric)
-    if k2 > 1:
-        encoding = _averaged(encoding, lists[:, :k2])
+    with thread_pool() as pool:
+        lists, largest = _neighbour_lists(features, max(k1 + 1, k2), metric, pool)
+        encoding = _encode(features, lists[:, : k1 + 1], lists[:, : round(k1 / 2) + 1], largest, metric, pool)
+        if k2 > 1:
+            encoding = _averaged(encoding, lists[:, :k2], pool)
     return _final_blocks(features, encoding, largest, len(query_features), lambda_value, metric)
 
 
@@ -76,15 +78,21 @@ def _final_blocks(
 ) -> Iterator[Float32]:
     """share of the original distance and the rest of the Jaccard distance (equations 10 and 12)."""
     index = InvertedIndex.of(encoding, queries)
-    start = 0
-    for block in GalleryDistances(features[queries:], metric).blocks(features[:queries]):
-        np.square(block, out=block)
-        block *= share / largest[start : start + len(block), None]
-        for query, row in enumerate(block, start):
+
+    def add_jaccard(start: int, rows: Float32) -> None:
+        for query, row in enumerate(rows, start):
             overlap = index.overlap(*encoding.row(query))
             row += (1 - share) * (1 - overlap / (2 - overlap))
-        yield block
-        start += len(block)
+
+    start = 0
+    with thread_pool() as pool:
+        for block in GalleryDistances(features[queries:], metric).blocks(features[:queries]):
+            np.square(block, out=block)
+            block *= share / largest[start : start + len(block), None]
+            groups = row_groups(block)
+            list(pool.map(add_jaccard, [start + group.start for group in groups], [block[group] for group in groups]))
+            yield block
+            start += len(block)
 
 
 @dataclass(frozen=True)
@@ -96,8 +104,9 @@ class SparseRows:
     weights: Float32
 
     @classmethod
-    def of(cls, rows: Int64, columns: Int32, weights: Float32, count: int) -> SparseRows:
-        """From entries that are ordered by row."""
+    def joined(cls, parts: Iterable[tuple[Int64, Int32, Float32]], count: int) -> SparseRows:
+        """`count` rows from parts (row, column, weight), each flat and together ordered by row and column."""
+        rows, columns, weights = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return cls(np.searchsorted(rows, np.arange(count + 1)), columns, weights)
 
     def row(self, i: int) -> tuple[Int32, Float32]:
@@ -133,15 +142,19 @@ class InvertedIndex:
         return np.bincount(self.images[entries], smaller, minlength=self.size).astype(np.float32)
 
 
-def _neighbour_lists(features: Float32, count: int, metric: Metric) -> tuple[Int32, Float32]:
+def _neighbour_lists(features: Float32, count: int, metric: Metric, pool: Executor) -> tuple[Int32, Float32]:
     """The nearest `count` images of every image [N, count], itself among them, and its largest squared distance [N]."""
     lists, largest = [], []
-    with thread_pool() as pool:
-        for block in GalleryDistances(features, metric).blocks(features):
-            lists.append(nearest(block, count, pool).indices.astype(np.int32))
-            largest.append(np.square(block.max(axis=1)))
-    scale = np.concatenate(largest)
+    for block in GalleryDistances(features, metric).blocks(features):
+        lists.append(nearest(block, count, pool).indices.astype(np.int32))
+        largest.append(np.concatenate(list(pool.map(_row_maxima, [block[group] for group in row_groups(block)]))))
+    scale = np.square(np.concatenate(largest))
     return np.concatenate(lists), np.where(scale > 0, scale, np.float32(1))
+
+
+def _row_maxima(block: Float32) -> Float32:
+    maxima: Float32 = block.max(axis=1)
+    return maxima
 
 
 def _reciprocal(lists: Int32) -> Int32:
@@ -153,21 +166,22 @@ def _reciprocal(lists: Int32) -> Int32:
     return np.where(mutual, lists, np.int32(-1))
 
 
-def _encode(features: Float32, lists: Int32, half: Int32, largest: Float32, metric: Metric) -> SparseRows:
+def _encode(
+    features: Float32, lists: Int32, half: Int32, largest: Float32, metric: Metric, pool: Executor
+) -> SparseRows:
     """Gaussian weights of each image's expanded reciprocal set, as rows that sum to 1 (equations 3, 5 and 7).
 
     lists [N, k1 + 1] are the neighbours, half [N, k1 / 2 + 1] their first half.
     """
     sets, half_sets = _reciprocal(lists), _reciprocal(half)
-    parts = []
-    for start in range(0, len(sets), CHUNK_ROWS):
+
+    def rows_from(start: int) -> tuple[Int64, Int32, Float32]:
         rows, columns = _expanded(sets[start : start + CHUNK_ROWS], half_sets)
         distances = np.square(pair_distances(features, start + rows, columns, metric))
         weights = np.exp(-distances / largest[start + rows])
-        totals = np.bincount(rows, weights)
-        parts.append((start + rows, columns, (weights / totals[rows]).astype(np.float32)))
-    rows, columns, weights = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return SparseRows.of(rows, columns, weights, len(sets))
+        return start + rows, columns, (weights / np.bincount(rows, weights)[rows]).astype(np.float32)
+
+    return SparseRows.joined(pool.map(rows_from, range(0, len(sets), CHUNK_ROWS)), len(sets))
 
 
 def _expanded(sets: Int32, half_sets: Int32) -> tuple[Int64, Int32]:
@@ -189,10 +203,10 @@ def _expanded(sets: Int32, half_sets: Int32) -> tuple[Int64, Int32]:
     return rows, entries[rows, places]
 
 
-def _averaged(encoding: SparseRows, neighbours: Int32) -> SparseRows:
+def _averaged(encoding: SparseRows, neighbours: Int32, pool: Executor) -> SparseRows:
     """Row i becomes the mean of the rows neighbours[i] (local query expansion, equation 11)."""
-    parts = []
-    for start in range(0, len(neighbours), CHUNK_ROWS):
+
+    def rows_from(start: int) -> tuple[Int64, Int32, Float32]:
         near = neighbours[start : start + CHUNK_ROWS]
         lengths = (encoding.starts[near + 1] - encoding.starts[near]).reshape(-1)
         entries = ragged(encoding.starts[near].reshape(-1), lengths)
@@ -203,6 +217,6 @@ def _averaged(encoding: SparseRows, neighbours: Int32) -> SparseRows:
         firsts = np.flatnonzero(np.diff(keys, prepend=-1))
         weights: Float32 = np.add.reduceat(encoding.weights[entries][order], firsts)
         weights /= near.shape[1]
-        parts.append((start + (keys[firsts] >> 32), keys[firsts].astype(np.int32), weights))
-    rows, columns, weights = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return SparseRows.of(rows, columns, weights, len(neighbours))
+        return start + (keys[firsts] >> 32), keys[firsts].astype(np.int32), weights
+
+    return SparseRows.joined(pool.map(rows_from, range(0, len(neighbours), CHUNK_ROWS)), len(neighbours))

@@ -48,8 +48,8 @@ def run_in_child(function: Callable[..., Result], *arguments: Any, timeout_s: fl
                 timeout=timeout_s,
                 check=False,
             )
-        except subprocess.TimeoutExpired as error:
-            raise Crashed(f"no answer after {timeout_s:g} s, stopped") from error
+        except subprocess.TimeoutExpired as late:
+            raise Crashed(f"no answer after {timeout_s:g} s, stopped") from late
         if not reply.exists():
             raise Crashed(_obituary(ended.returncode, ended.stderr.decode(errors="replace")))
         result, error, warnings = pickle.loads(reply.read_bytes())

@@ -19,7 +19,11 @@ SECTION = "model_info"
 """Where an IR's rt_info keeps our strings; those of an ONNX file arrive in `framework`."""
 
 ASSUMED = {
-    ".xml": ("bgr", "raw", "BGR 0…255, as Model Optimizer made them with --reverse_input_channels, --mean_values, --scale_values"),
+    ".xml": (
+        "bgr",
+        "raw",
+        "BGR 0…255, as after Model Optimizer with --reverse_input_channels and --mean_values",
+    ),
     ".onnx": ("rgb", "normalized", "RGB with ImageNet's mean and deviation"),
 }
 OUTPUTS = ("reid_embedding", "descriptor")
@@ -79,7 +83,7 @@ def write_info(graph: Any, info: ArtefactInfo) -> None:
 
 
 def read_info(graph: Any, path: Path) -> ArtefactInfo:
-    """What a graph says of itself, checked against its shapes; where it says nothing, what its format suggests, with a warning.
+    """What a graph says of itself, checked against its shapes; else what its format suggests, with a warning.
 
     Pins an image size that the file leaves free. Raises InputError when words and shapes contradict each other, or
     when this is no network from images to embeddings.
@@ -96,7 +100,8 @@ def read_info(graph: Any, path: Path) -> ArtefactInfo:
     says = f"{stated.layout} {image.height}x{image.width} -> {stated.embedding_dim}"
     does = f"{taken.layout} {height}x{width} -> {dim}"
     if says != does:
-        raise InputError(f"{path}: its metadata says {says}, its graph {does}", "it was changed after its export: export it again")
+        hint = "it was changed after its export: export it again"
+        raise InputError(f"{path}: its metadata says {says}, its graph {does}", hint)
     return stated
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from reidctl.config import load_config
 from reidctl.errors import InputError
+from reidctl.runtimes.fusing import fuse_batch_norms
 from reidctl.training.checkpoint import Checkpoint, build_model, describe
 from reidctl.training.device import resolve_device
 from reidctl.training.validation import ModelEmbedder
@@ -19,18 +20,20 @@ PRECISIONS = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16
 class NetworkEmbedder(ModelEmbedder):
     """The network of a checkpoint, in eval mode on a device.
 
-    device: auto (the first GPU where there is one), cpu, cuda or cuda:N; precision: f32, bf16, on GPUs f16, None for f32.
+    device: auto (the first GPU where there is one), cpu, cuda or cuda:N; precision: f32, bf16, on GPUs f16, None: f32.
     """
 
     def __init__(self, checkpoint: Checkpoint, *, device: str, precision: str | None) -> None:
-        place = resolve_device(device)
+        place = resolve_device(device.lower())
         self.config = checkpoint.config
         self.device = str(place)
         self.precision = precision or "f32"
         known = [name for name in PRECISIONS if name != "f16" or place.type != "cpu"]
         if self.precision not in known:
             raise InputError(f"PyTorch computes no '{precision}' on {place}", f"choose {' or '.join(known)}")
-        network = checkpoint.build().to(place, memory_format=torch.channels_last)
+        network = checkpoint.build()
+        fuse_batch_norms(network)
+        network.to(memory_format=torch.channels_last).to(place)
         super().__init__(_InPrecision(network, place, PRECISIONS[self.precision]), checkpoint.info, place)
 
 

@@ -42,7 +42,7 @@ class ImageEmbedder:
         wanted = (*self.info.image.size, 3)
         if images.dtype != "uint8" or images.shape[1:] != wanted:
             raise InputError(
-                f"{self.source} takes uint8 images [B, {', '.join(map(str, wanted))}], not {images.dtype} {list(images.shape)}",
+                f"{self.source} takes uint8 [B, {wanted[0]}, {wanted[1]}, 3], not {images.dtype} {list(images.shape)}",
                 "`embed` resizes; `embed_batch` does not",
             )
         return self.runtime.embed_batch(images)
@@ -64,7 +64,7 @@ def _sample(index: int, image: str | Path | UInt8) -> Sample:
     if isinstance(image, str | Path):
         return Sample(Path(image), Path(image).stem, identity=-1, camera=0)
     if image.dtype != "uint8" or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise InputError(f"image {index}: an array of {image.dtype} {list(image.shape)} is no uint8 RGB picture [H, W, 3]")
+        raise InputError(f"image {index}: {image.dtype} {list(image.shape)} is no uint8 RGB picture [H, W, 3]")
     from PIL import Image
 
     return Sample(partial(Image.fromarray, image), f"image-{index}", identity=-1, camera=0)

@@ -29,7 +29,7 @@ VERSIONS = ("reidctl", "torch")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint file that was read: its run's configuration, what it says of itself, its weights by name on the CPU."""
+    """A checkpoint that was read: the configuration of its run, what it says of itself, its weights on the CPU."""
 
     path: Path
     config: RunConfig
@@ -54,10 +54,15 @@ class Checkpoint:
 def build_model(config: RunConfig) -> nn.Module:
     """The network that `config` names, with fresh weights drawn from torch's generator, in training mode."""
     model: nn.Module = models.build(config.model, at="model", image_size=config.data.image.size)
-    if not isinstance(getattr(model, "embedding_dim", None), int):
-        origin = models.find(config.model.name).origin
-        raise PluginError(f"model '{config.model.name}' from {origin} has no whole number `embedding_dim`")
     return model
+
+
+def embedding_dim(model: nn.Module) -> int:
+    """The length of the embeddings of `model`; PluginError for one that breaks the contract and does not tell."""
+    found = getattr(model, "embedding_dim", None)
+    if not isinstance(found, int):
+        raise PluginError(f"model {type(model).__name__} has no whole number `embedding_dim`")
+    return found
 
 
 def describe(model: nn.Module, config: RunConfig, metrics: Mapping[str, float] | None = None) -> ArtefactInfo:
@@ -66,7 +71,7 @@ def describe(model: nn.Module, config: RunConfig, metrics: Mapping[str, float] |
         model=config.model.name,
         preset=config.preset,
         image=config.data.image,
-        embedding_dim=model.embedding_dim,
+        embedding_dim=embedding_dim(model),
         metrics=dict(metrics or {}),
         versions={name: version(name) for name in VERSIONS},
     )
@@ -83,7 +88,7 @@ def save_checkpoint(path: Path, model: nn.Module, config: RunConfig, info: Artef
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint; InputError for a file that is none."""
     if path.is_dir():
-        raise InputError(f"{path}: a folder, not a checkpoint", f"give the file: {path / 'weights' / 'best.safetensors'}")
+        raise InputError(f"{path}: a folder, not a checkpoint", "a run's checkpoints are weights/*.safetensors")
     try:
         with safe_open(path, framework="pt") as file:
             entries = file.metadata() or {}
@@ -109,7 +114,7 @@ def weights_sha256(state: Mapping[str, Tensor]) -> str:
     for name in sorted(state):
         value = state[name].contiguous()
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -119,7 +124,7 @@ def start_from(model: nn.Module, checkpoint: Checkpoint) -> None:
     InputError when nothing fits.
     """
     own = model.state_dict()
-    fitting = {name: value for name, value in checkpoint.state.items() if name in own and own[name].shape == value.shape}
+    fitting = {key: value for key, value in checkpoint.state.items() if key in own and value.shape == own[key].shape}
     if not fitting:
         raise InputError(
             f"{checkpoint.path}: none of its {len(checkpoint.state)} weights fits the model",
@@ -130,7 +135,7 @@ def start_from(model: nn.Module, checkpoint: Checkpoint) -> None:
     for what, names in (("left out", checkpoint.state.keys()), ("not in the file", own.keys())):
         rest = sorted(names - fitting.keys())
         if rest:
-            logger.warning("%s: %d weights %s: %s", checkpoint.path, len(rest), what, _few(rest))
+            logger.warning("%s: weights %s: %s", checkpoint.path, what, _few(rest))
 
 
 def _few(names: list[str], most: int = 8) -> str:

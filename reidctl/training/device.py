@@ -23,7 +23,9 @@ def resolve_device(name: str) -> torch.device:
         raise ConfigError(f"device: '{name}' is no device to train on", "auto, cpu, cuda or cuda:N")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"device: no '{name}' here, {torch.cuda.device_count()} GPUs are visible to torch", "device: auto")
+        raise ConfigError(
+            f"device: no '{name}' here, torch sees {torch.cuda.device_count()} GPUs", "auto takes the best"
+        )
     return device
 
 
@@ -33,7 +35,7 @@ def seed_step(seed: int) -> None:
     torch.manual_seed also calls on accelerators that are not there, at 70 times the cost.
     """
     torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed(seed)
 
 
@@ -44,22 +46,28 @@ def algorithms(deterministic: bool) -> Iterator[None]:
     if deterministic:
         # cuBLAS reads it when it starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(deterministic)
-    torch.backends.cudnn.benchmark = not deterministic
+    _set_algorithms(deterministic, benchmark=not deterministic)
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before[0])
-        torch.backends.cudnn.benchmark = before[1]
+        _set_algorithms(*before)
+
+
+def _set_algorithms(deterministic: bool, benchmark: bool) -> None:
+    torch.backends.cudnn.benchmark = benchmark
+    # The call imports torch's compiler, a second or more, even to change nothing.
+    if deterministic != torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(deterministic)
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Within the block, what torch raises for a lack of memory or of a deterministic algorithm names the key to change."""
+    """Within the block, a lack of memory or of a deterministic algorithm is an error that names the key to change."""
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise ConfigError("the GPU has too little memory for this batch", "lower train.batch_size, or train.precision=bf16") from error
+        reason = "the GPU's memory does not hold this network and batch"
+        raise ConfigError(reason, "lower train.batch_size, or set train.precision to bf16") from error
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         if "DataLoader worker" in reason:

@@ -15,9 +15,8 @@ def require_layers(model: nn.Module, layers: Collection[str]) -> None:
     known = [name for name, _ in model.named_children()]
     for name in layers:
         if name not in known:
-            raise ConfigError(
-                f"train.open_layers: the model has no layer '{name}'", suggestion(name, known, f"it has: {', '.join(known)}")
-            )
+            hint = suggestion(name, known, f"it has: {', '.join(known)}")
+            raise ConfigError(f"train.open_layers: the model has no layer '{name}'", hint)
 
 
 @contextmanager
@@ -28,7 +27,7 @@ def only_open(model: nn.Module, layers: Collection[str]) -> Iterator[None]:
     """
     children = dict(model.named_children())
     learning = {id(parameter) for name in layers for parameter in children[name].parameters()}
-    frozen = [parameter for parameter in model.parameters() if parameter.requires_grad and id(parameter) not in learning]
+    frozen = [p for p in model.parameters() if p.requires_grad and id(p) not in learning]
     for name, child in children.items():
         child.train(name in layers)
     for parameter in frozen:

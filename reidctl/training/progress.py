@@ -89,7 +89,7 @@ class EpochInfo:
 
     def __str__(self) -> str:
         top1 = "" if self.top1 is None else f", top-1 {self.top1:.1%}"
-        found = "".join(f"; {target} mAP {m.mAP:.1%}, rank-1 {m.cmc[min(m.cmc)]:.1%}" for target, m in self.metrics.items())
+        found = "".join(f"; {target} mAP {metrics.mAP:.1%}" for target, metrics in self.metrics.items())
         return (
             f"epoch {self.epoch}/{self.epochs}: loss {self.loss:.4f}{top1}, lr {self.lr:.3g}, "
             f"{self.images_per_second:.0f} images/s ({self.waiting:.0%} waiting for images){found}"

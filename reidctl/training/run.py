@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -9,7 +11,7 @@ from reidctl.config.schema import RunConfig
 from reidctl.data.loader import Batch, derived_seed, normalize, train_batches
 from reidctl.data.sources import load_sources, load_targets
 from reidctl.registry import losses
-from reidctl.training.checkpoint import build_model, load_checkpoint, start_from
+from reidctl.training.checkpoint import build_model, embedding_dim, load_checkpoint, start_from
 from reidctl.training.device import resolve_device, seed_step
 from reidctl.training.freezing import require_layers
 from reidctl.training.optimizers import build_optimizer, set_lr
@@ -33,16 +35,16 @@ class Run:
         )
         torch.manual_seed(config.seed)
         self.model = build_model(config)
+        given = {"embedding_dim": embedding_dim(self.model), "num_classes": self.data.num_identities}
         self.losses = nn.ModuleList(
-            losses.build(spec, at=f"losses.{i}", embedding_dim=self.model.embedding_dim, num_classes=self.data.num_identities)
-            for i, spec in enumerate(config.losses)
+            losses.build(spec, at=f"losses.{index}", **given) for index, spec in enumerate(config.losses)
         )
         if config.weights is not None:
             start_from(self.model, load_checkpoint(config.weights))
         if config.train.fixbase_epochs:
             require_layers(self.model, config.train.open_layers)
         self.memory_format = torch.channels_last if config.train.channels_last else torch.contiguous_format
-        self.model.to(self.device, memory_format=self.memory_format)
+        self.model.to(memory_format=self.memory_format).to(self.device)
         self.losses.to(self.device)
         self._weights = torch.tensor([spec.weight for spec in config.losses], device=self.device)
         self.parameters = [*self.model.parameters(), *self.losses.parameters()]
@@ -52,7 +54,8 @@ class Run:
     def loss_names(self) -> list[str]:
         """One name for each loss; a name that comes again is numbered."""
         names = [spec.name for spec in self.config.losses]
-        return [name if names.count(name) == 1 else f"{name}{names[: i + 1].count(name)}" for i, name in enumerate(names)]
+        places = [names[:index].count(name) + 1 for index, name in enumerate(names)]
+        return [name if place == 1 else f"{name}-{place}" for name, place in zip(names, places, strict=True)]
 
     def step(self, batch: Batch, epoch: int, step: int, steps: int) -> Tensor:
         """Learn from one batch; [total, each loss unweighted, top-1 or nan], still on the device."""
@@ -67,7 +70,7 @@ class Run:
         total = parts @ self._weights
         values = torch.cat([total.detach()[None], parts.detach(), self._top1(embeddings, labels)[None]])
         self.optimizer.zero_grad()
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         if self.config.train.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.config.train.clip_norm)
         self.optimizer.step()
@@ -76,6 +79,7 @@ class Run:
     @torch.no_grad()
     def _top1(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         for loss in self.losses:
-            if hasattr(loss, "logits"):
-                return (loss.logits(embeddings).argmax(dim=1) == labels).float().mean()
+            logits: Callable[[Tensor], Tensor] | None = getattr(loss, "logits", None)
+            if logits is not None:
+                return (logits(embeddings).argmax(dim=1) == labels).float().mean()
         return embeddings.new_tensor(torch.nan)

@@ -34,8 +34,8 @@ MAY_CHANGE = (
 class Progress:
     """How far a run is.
 
-    epoch: the one under way, from 0; step: how many of its steps are taken, and over these: sums of the reported values,
-    seconds spent, seconds waited for images. best: the highest mean mAP so far.
+    epoch: the one under way, from 0; step: how many of its steps are taken, and over these the sums of what they
+    reported, the seconds spent and those waited for images; best: the highest mean mAP so far.
     """
 
     epoch: int = 0
@@ -80,7 +80,7 @@ def load_state(path: Path, run: Run) -> Progress:
         progress = Progress(**state["progress"])
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not the state of a run: {reason}", "it may be incomplete; start the run anew") from error
+        raise InputError(f"{path}: not the state of a run: {reason}", "start the run anew") from error
     _require_same(before, run.config)
     try:
         run.model.load_state_dict(state["model"])
@@ -88,7 +88,8 @@ def load_state(path: Path, run: Run) -> Progress:
         run.optimizer.load_state_dict(state["optimizer"])
     except (RuntimeError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path}: does not fit this run: {reason}", "the data or a plugin's code has changed since") from error
+        hint = "the data or a plugin's code has changed since; start the run anew"
+        raise InputError(f"{path}: does not fit this run: {reason}", hint) from error
     return progress
 
 

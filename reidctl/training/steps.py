@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -31,7 +31,7 @@ class Reading:
 
     def __init__(self, values: Tensor) -> None:
         self._values = values.to("cpu", non_blocking=True)
-        self._arrived = torch.cuda.Event() if values.is_cuda else None
+        self._arrived = torch.cuda.Event() if values.is_cuda else None  # type: ignore[no-untyped-call]
         if self._arrived:
             self._arrived.record()
 
@@ -57,8 +57,8 @@ class Taken:
 def take_steps(run: Run, progress: Progress, observer: Observer) -> bool:
     """Take the steps that are left of the epoch; True when Ctrl-C ended it early."""
     started = time.perf_counter()
-    with Interrupt() as interrupt:
-        for taken in one_behind(steps(run, progress, interrupt)):
+    with Interrupt() as interrupt, closing(steps(run, progress, interrupt)) as under_way:
+        for taken in one_behind(under_way):
             numbers = taken.reading.numbers()
             progress.add(numbers)
             observer.on_step(report(run, taken, numbers))
@@ -66,7 +66,7 @@ def take_steps(run: Run, progress: Progress, observer: Observer) -> bool:
     return interrupt.wanted
 
 
-def steps(run: Run, progress: Progress, interrupt: Interrupt) -> Iterator[Taken]:
+def steps(run: Run, progress: Progress, interrupt: Interrupt) -> Generator[Taken]:
     """Take one step after the other until the epoch is over or interrupted."""
     epoch, count = progress.epoch, run.batches.steps(progress.epoch)
     with _stage(run, epoch):
@@ -86,9 +86,10 @@ def report(run: Run, taken: Taken, numbers: Sequence[float]) -> StepInfo:
         broken = next((name for name, value in losses.items() if not math.isfinite(value)), "total")
         names = [run.data.train[index].name for index in taken.batch.indices]
         images = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+        place, value = f"epoch {taken.epoch + 1}, step {taken.step + 1}", losses.get(broken, total)
         raise TrainingError(
-            f"epoch {taken.epoch + 1}, step {taken.step + 1}: loss '{broken}' is {losses.get(broken, total)} on images {images}",
-            "lower train.lr, set train.clip_norm or train.warmup_epochs; the weights of the epoch before are kept",
+            f"{place}: loss '{broken}' is {value} on images {images}",
+            "lower train.lr, or set train.clip_norm or train.warmup_epochs; the weights of the epoch before are kept",
         )
     rate = lr_at(run.config.train, taken.epoch, taken.step, taken.steps)
     return StepInfo(taken.epoch + 1, taken.step + 1, taken.steps, rate, total, losses, top1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from pathlib import Path
 
 from reidctl.config.parts import with_defaults
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 def train(
     config: RunConfig, *, resume: Path | None = None, exist_ok: bool = False, observer: Observer | None = None
 ) -> Checkpoint:
-    """Train what `config` describes; returns the checkpoint of the highest mean mAP over the targets, or without any the last.
+    """Train what `config` describes; the checkpoint with the highest mean mAP over the targets, without any the last.
 
     resume: the folder of a run to go on with where it stopped, with the same result as without the stop. Otherwise the
     run's folder is `config.runs / config.run_name`, and exist_ok lets it replace an earlier run there.
@@ -36,7 +37,7 @@ def train(
     is not finite.
     """
     config = with_defaults(config)
-    folder = RunFolder(resume or config.runs / config.run_name)
+    folder = RunFolder(resume.resolve() if resume else config.runs / config.run_name)
     if resume:
         folder.require_resumable()
     elif not exist_ok:
@@ -48,7 +49,7 @@ def train(
             folder.forget_after(progress.epoch)
         else:
             folder.clear()
-        with folder.opened(config, run.device):
+        with folder.opened(config, run.device), closing(run.batches):
             _train(run, progress, folder, observer or Unobserved())
     return load_checkpoint(folder.best if folder.best.exists() else folder.last)
 
@@ -63,7 +64,8 @@ def dry_run(config: RunConfig) -> tuple[Plan, StepInfo]:
     config = with_defaults(config)
     with algorithms(config.deterministic), explained():
         run = Run(config)
-        taken = next(steps(run, Progress(), Interrupt()))
+        with closing(run.batches), closing(steps(run, Progress(), Interrupt())) as under_way:
+            taken = next(under_way)
         return _plan(run), report(run, taken, taken.reading.numbers())
 
 

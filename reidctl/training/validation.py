@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ModelEmbedder:
-    """A network in memory as an Embedder, in float32 whatever it is trained in: the numbers are those of `reidctl eval`."""
+    """A network in memory as an Embedder, in float32 however it is trained: the numbers are those of `reidctl eval`."""
 
     def __init__(self, model: nn.Module, info: ArtefactInfo, device: torch.device) -> None:
         self.info = info
@@ -38,7 +38,9 @@ class ModelEmbedder:
         return vectors
 
 
-def validate(model: nn.Module, targets: Sequence[ReidData], config: RunConfig, device: torch.device) -> dict[str, Metrics]:
+def validate(
+    model: nn.Module, targets: Sequence[ReidData], config: RunConfig, device: torch.device
+) -> dict[str, Metrics]:
     """What `model` reaches on each target, by name; it is in eval mode meanwhile and in training mode afterwards."""
     model.eval()
     try:
@@ -55,8 +57,7 @@ def mean_ap(metrics: Mapping[str, Metrics]) -> float | None:
 
 def _test(embedder: Embedder, target: ReidData, config: EvalConfig) -> Metrics:
     query, gallery = (
-        embed(embedder, samples, batch_size=config.batch_size, flip=config.flip) for samples in (target.query, target.gallery)
+        embed(embedder, samples, batch_size=config.batch_size, flip=config.flip)
+        for samples in (target.query, target.gallery)
     )
-    return evaluate(
-        query, gallery, metric=config.metric, ranks=config.ranks, ap_rule=config.ap, rerank=config.rerank
-    )
+    return evaluate(query, gallery, metric=config.metric, ranks=config.ranks, ap_rule=config.ap, rerank=config.rerank)

@@ -24,6 +24,7 @@ LAYERS = {
     "bench": 3,
     "testing": 3,
     "scaffold": 3,
+    "complexity": 3,
     "zoo": 3,
     "api": 3,
     "cli": 4,

@@ -63,6 +63,11 @@ class Reference:
         with np.load(PARITY / f"{name}.npz") as arrays:
             return cls([(key, tuple(shape)) for key, shape, _ in listed], dict(arrays))
 
+    @property
+    def places(self) -> list[str]:
+        """The layers whose activations are stored."""
+        return [key.removeprefix("act_mean.") for key in self.arrays if key.startswith("act_mean.")]
+
     def logits(self, embeddings: Tensor) -> Tensor:
         """Those of the reference's classifier: cosines where its weight is [D, C], else an affine map."""
         shapes = {key: shape for key, shape in self.listing if key.startswith("classifier.")}

@@ -100,7 +100,7 @@ def test_infodrop_prefers_flat_regions_to_busy_ones() -> None:
     for _ in range(20):
         zeroed = dropout(torch.ones(1, 1, 10, 20), maps)[0, 0] == 0
         flat, busy = flat + int(zeroed[:, :9].sum()), busy + int(zeroed[:, 11:].sum())
-    assert flat > 50 * busy
+    assert flat > 10 * busy
 
 
 def test_infodrop_drops_one_position_at_least() -> None:

@@ -32,7 +32,8 @@ def test_other_parameters_give_what_they_gave_in_the_original() -> None:
 
 
 @pytest.mark.parametrize(
-    ("k1", "k2", "share"), [(20, 6, 0.3), (5, 1, 0.0), (7, 3, 1.0), (3, 9, 0.5), (200, 6, 0.3), (1, 1, 0.1)]
+    ("k1", "k2", "share"),
+    [(20, 6, 0.3), (5, 1, 0.0), (11, 4, 0.2), (5, 2, 1.0), (3, 9, 0.5), (200, 6, 0.3), (1, 1, 0.1)],
 )
 @pytest.mark.parametrize("noise", [0.3, 1.5])
 def test_final_distances_follow_the_published_algorithm(k1: int, k2: int, share: float, noise: float) -> None:

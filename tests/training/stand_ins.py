@@ -84,6 +84,9 @@ class Linear(nn.Module):
 class Norms(nn.Module):
     """The mean squared norm; it classifies nothing."""
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         return embeddings.square().mean()
 
@@ -107,7 +110,8 @@ class Speckle:
     image_size: tuple[int, int]
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        return image.point(lambda value, shift=int(torch.randint(0, 50, ())): value + shift)
+        shift = int(torch.randint(0, 50, ()))
+        return image.point(lambda value: value + shift)
 
 
 PARTS: tuple[tuple[Registry, str, Callable[..., Any]], ...] = (

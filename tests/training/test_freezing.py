@@ -1,9 +1,9 @@
 import pytest
 import torch
-from tests.training.stand_ins import Tiny
 
 from reidctl.errors import ConfigError
 from reidctl.training.freezing import only_open, require_layers
+from tests.training.stand_ins import Tiny
 
 IMAGES = torch.rand(8, 3, 32, 16, generator=torch.Generator().manual_seed(0))
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.parity.fillrule import fill_value, fixed_input
 
 from reidctl.config.schema import TrainConfig
 from reidctl.registry import losses, models
 from reidctl.training.freezing import only_open
 from reidctl.training.optimizers import build_optimizer
 from reidctl.types import Spec
+from tests.parity.fillrule import fill_value, fixed_input
 
 PARITY = Path(__file__).parents[1] / "parity"
 RESULTS = json.loads((PARITY / "train_step.json").read_text())["results"]

@@ -36,7 +36,8 @@ def test_the_rate_at_the_start_of_each_epoch_is_the_original_one(
 
 def test_multi_step_is_constant_within_an_epoch() -> None:
     config = TrainConfig(schedule="multi_step", milestones=(1,), epochs=2, lr=1.0)
-    assert [lr_at(config, epoch, step, 3) for epoch in range(2) for step in range(3)] == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1])
+    rates = [lr_at(config, epoch, step, 3) for epoch in range(2) for step in range(3)]
+    assert rates == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1])
 
 
 def test_cosine_falls_with_every_step_to_almost_nothing() -> None:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reidctl import registry
 from reidctl.config.legacy import weave
-from reidctl.config.legacy.fates import Dropped, Kept, NoCounterpartError, Woven
+from reidctl.config.legacy.fates import Kept, NoCounterpartError, Woven
 from reidctl.config.legacy.keys import ALIASES, KEYS, fate
 from reidctl.config.legacy.settings import Settings, read_settings
 from reidctl.config.legacy.transforms import transforms
+from reidctl.config.parts import parts
 from reidctl.config.render import WIDTH, render
 from reidctl.config.schema import RunConfig
-from reidctl.errors import nearest
+from reidctl.errors import UnknownName, nearest
 from reidctl.validation import first_of, problems, short
+
+Account = tuple[str, Any, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +46,23 @@ class Conversion:
 
     where: str
     values: dict[str, Any]
-    mapped: list[tuple[str, Any, str]]
-    dropped: list[tuple[str, Any, str]]
+    mapped: list[Account]
+    dropped: list[Account]
     unknown: list[Unknown]
     notes: list[str]
 
     def text(self) -> str:
         """The configuration as YAML; behind it, as comments, what could not be converted."""
-        losses = [f"{key}: {short(value)}\n  {reason}" for key, value, reason in self.dropped]
         return "".join(
             [
-                f"# Converted from {' '.join(self.where.split())}\n\n",
+                *_comment(f"Converted from {self.where}"),
+                "\n",
                 render(self.values),
-                *_comment("Without counterpart:", losses),
-                *_comment("Unknown:", [str(item) for item in self.unknown]),
-                *_comment("Notes:", self.notes),
+                *_listing(
+                    "Without counterpart:", [(f"{key}: {short(value)}", why) for key, value, why in self.dropped]
+                ),
+                *_listing("Unknown:", [(str(item),) for item in self.unknown]),
+                *_listing("Notes:", [(note,) for note in self.notes]),
             ]
         )
 
@@ -70,61 +74,101 @@ def convert(source: Path | str) -> Conversion:
     """
     settings = read_settings(source)
     values = _values(settings)
-    found = problems(RunConfig, values)
-    if isinstance(found, list):
-        raise first_of(found, ": ".join(part for part in (settings.where, found[0].key) if part))
+    config = problems(RunConfig, values)
+    if isinstance(config, list):
+        raise first_of(config, ": ".join(part for part in (settings.where, config[0].key) if part))
+    for path, kind, spec in parts(config):
+        try:
+            kind.find(spec.name)
+        except UnknownName as error:
+            settings.notes.append(f"{'.'.join(map(str, path))}: {error}; {error.hint}")
     mapped, dropped, unknown = _account(settings)
     return Conversion(settings.where, values, mapped, dropped, unknown, settings.notes)
 
 
-class _Values:
-    """Our values, without those that nobody asked for and that are our defaults anyway."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.found: dict[str, Any] = {}
-        self._settings = settings
-        self._defaults = RunConfig().model_dump(mode="json")
-
-    def put(self, path: str, value: Any, *keys: str) -> None:
-        """Set our value at `path`, which comes from the original's `keys`."""
-        *above, last = path.split(".")
-        default, place = self._defaults, self.found
-        for step in above:
-            default = default[step]
-        if value != default[last] or any(key in self._settings.given for key in keys):
-            for step in above:
-                place = place.setdefault(step, {})
-            place[last] = value
-
-    def ordered(self) -> dict[str, Any]:
-        """The values in the order of the schema."""
-        return {key: _in_order(self.found[key], default) for key, default in self._defaults.items() if key in self.found}
-
-
-def _in_order(value: Any, default: Any) -> Any:
-    if not isinstance(value, dict) or not isinstance(default, dict) or "name" in default:
-        return value
-    return {key: _in_order(value[key], default[key]) for key in default if key in value}
+WEAVES: tuple[tuple[Callable[[Settings], dict[str, Any]], tuple[str, ...]], ...] = (
+    (weave.run_folder, ("data.save_dir",)),
+    (weave.weights, ("model.load_weights",)),
+    (weave.model, ("model.name",)),
+    (weave.losses, ("loss.name",)),
+    (weave.data_sets, ("data.sources", "data.targets")),
+    (transforms, ()),
+    (weave.optimizer, ("train.optim",)),
+    (weave.betas, ("adam.beta1", "adam.beta2")),
+    (weave.schedule, ("train.lr_scheduler", "train.stepsize")),
+    (weave.first_stage, ("train.fixbase_epoch",)),
+    (weave.metric, ("test.dist_metric", "test.normalize_feature")),
+    (weave.rerank, ("test.rerank",)),
+)
+"""What makes values of ours, and the keys that ask for them even where our default is the same."""
 
 
 def _values(settings: Settings) -> dict[str, Any]:
-    values = _Values(settings)
-    for key, found in KEYS.items():
-        if isinstance(found, Kept) and (key in settings.given or not found.local):
+    found: dict[str, Any] = {}
+    defaults = RunConfig().model_dump(mode="json")
+    for key, kept in KEYS.items():
+        if isinstance(kept, Kept) and (key in settings.given or not kept.local):
             value = settings.value(key)
             try:
-                values.put(found.ours, found.rule(value) if found.rule else value, key)
+                _put(found, kept.ours, kept.rule(value) if kept.rule else value, defaults, key in settings.given)
             except NoCounterpartError as error:
                 settings.drop(key, str(error))
-    for key, value in weave.run_folder(settings).items():
-        values.put(key, value)
-    if weights := settings.value("model.load_weights"):
-        values.put("weights", weights)
-    values.put("model", weave.model(settings), "model.name")
-    values.put("losses", weave.losses(settings), "loss.name")
-    for key in ("data.sources", "data.targets"):
-        values.put(key, weave.data_sets(settings, key), key)
-    values.put("data.transforms", transforms(settings))
-    for key, value in {**weave.course(settings), **weave.test(settings)}.items():
-        values.put(key, value)
-    return values.ordered()
+    for make, keys in WEAVES:
+        for path, value in make(settings).items():
+            _put(found, path, value, defaults, any(key in settings.given for key in keys))
+    return _in_order(found, defaults)
+
+
+def _put(values: dict[str, Any], path: str, value: Any, defaults: dict[str, Any], asked: bool) -> None:
+    """Set our value at `path`, unless nobody asked for it and it is our default anyway."""
+    *above, last = path.split(".")
+    for step in above:
+        defaults = defaults[step]
+    if asked or value != defaults[last]:
+        for step in above:
+            values = values.setdefault(step, {})
+        values[last] = value
+
+
+def _in_order(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The values in the order of the schema, sections as well."""
+    sections = {key for key, value in values.items() if isinstance(value, dict) and "name" not in value}
+    return {
+        key: _in_order(values[key], defaults[key] or values[key]) if key in sections else values[key]
+        for key in defaults
+        if key in values
+    }
+
+
+def _account(settings: Settings) -> tuple[list[Account], list[Account], list[Unknown]]:
+    mapped: list[Account] = []
+    dropped: list[Account] = []
+    unknown: list[Unknown] = []
+    for key, item in settings.given.items():
+        found = fate(key)
+        if found is None:
+            known = [name for name in (*KEYS, *ALIASES) if not name.endswith("*")]
+            unknown.append(Unknown(item.spelling, item.value, nearest(item.spelling, known)))
+        elif key in settings.lost:
+            dropped.append((item.spelling, item.value, settings.lost[key]))
+        elif isinstance(found, Kept) or (isinstance(found, Woven) and key in settings.read):
+            mapped.append((item.spelling, item.value, found.ours))
+        elif not settings.is_default(key):
+            dropped.append((item.spelling, item.value, found.reason))
+    return mapped, dropped, unknown
+
+
+def _listing(title: str, items: list[tuple[str, ...]]) -> Iterator[str]:
+    """A titled list in comment lines: of each item the first text, and the others below it, further in."""
+    if items:
+        yield f"\n# {title}\n"
+    for texts in items:
+        for depth, text in enumerate(texts, start=1):
+            yield from _comment(text, "  " * depth)
+
+
+def _comment(text: str, indent: str = "") -> Iterator[str]:
+    # Keys and values may hold anything, a comment no control characters.
+    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    for line in textwrap.wrap(shown, WIDTH, initial_indent=f"# {indent}", subsequent_indent=f"# {indent}  "):
+        yield f"{line}\n"

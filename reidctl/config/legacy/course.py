@@ -58,7 +58,7 @@ TEST = under(
 )
 
 HEAD: dict[str, Fate] = {
-    "_base_": Woven("", "the file's own values are laid over those of its base"),
+    "_base_": Woven("", "the files are one here"),
     "lr_finder.*": Dropped(UNSTATED, "there is no search for the learning rate"),
     "train.base_optim": Woven("adam", "train.optimizer", "train.optim is sam"),
     **under("train", dropped(PLATEAU, early_stoping=UNSTATED, train_patience=UNSTATED, patience=UNSTATED)),

@@ -35,6 +35,11 @@ class Woven:
     ours: str
     when: str = ""
 
+    @property
+    def reason(self) -> str:
+        """Why the value is not in the outcome where the original would not have read it."""
+        return f"read only where {self.when}"
+
 
 @dataclass(frozen=True, slots=True)
 class Dropped:

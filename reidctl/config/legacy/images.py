@@ -19,7 +19,9 @@ SAMPLERS = {
 }
 
 
-def _augmentation(name: str, ours: str, kept: dict[str, Any], lost: dict[str, tuple[Any, str]] | None = None) -> dict[str, Fate]:
+def _augmentation(
+    name: str, ours: str, kept: dict[str, Any], lost: dict[str, tuple[Any, str]] | None = None
+) -> dict[str, Fate]:
     into = f"data.transforms: {ours}"
     return {
         f"{name}.enable": Woven(False, into),
@@ -54,7 +56,9 @@ TRANSFORMS = under(
         **_augmentation("random_padding", "random_padding", {"p": 0.5, "padding": (0, 10)}),
         **_missing("random_perspective", p=0.5, distortion_scale=0.5),
         **_augmentation(
-            "color_jitter", "color_jitter", {"p": 0.5, "brightness": 0.2, "contrast": 0.15, "saturation": 0.0, "hue": 0.0}
+            "color_jitter",
+            "color_jitter",
+            {"p": 0.5, "brightness": 0.2, "contrast": 0.15, "saturation": 0.0, "hue": 0.0},
         ),
         **_augmentation(
             "random_erase",
@@ -140,7 +144,7 @@ DATA = under(
 )
 
 SETS: dict[str, Fate] = {
-    "market1501.use_500k_distractors": Dropped(False, "the 500,000 distractors are not read"),
+    "market1501.use_500k_distractors": Woven(False, "data.targets", "a target is market1501"),
     **under("cuhk03", dropped(DATA_SET, labeled_images=False, classic_split=False, use_metric_cuhk03=False)),
     **under("custom_datasets", dropped("a data set of one's own is a plugin package", roots=[], types=[], names=[])),
     **under("video", dropped(VIDEO, seq_len=15, sample_method="evenly", pooling_method="avg")),
@@ -151,7 +155,9 @@ SAMPLER = under(
     {
         "train_sampler": Kept("RandomSampler", "data.sampler", rule=one_of(SAMPLERS)),
         "batch_num_instances": Kept(4, "data.images_per_identity"),
-        "epoch_num_instances": Dropped(-1, "identity_v3 takes as many images of an identity as the median identity has"),
+        "epoch_num_instances": Dropped(
+            -1, "identity_v3 takes as many images of an identity as the median identity has"
+        ),
         "fill_instances": Dropped(False, "an identity_v2 epoch has every image once"),
     },
 )

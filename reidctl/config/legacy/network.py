@@ -18,7 +18,9 @@ MODEL = under(
         **dropped("nothing is downloaded; give a file as `weights`", pretrained=False, download_weights=True),
         "load_weights": Woven("", "weights"),
         "resume": Dropped("", "a command: reidctl train --resume RUN"),
-        **under("dropout", woven("model.dropout", FPN, p=0.0, mu=0.1, sigma=0.03, kernel=3, temperature=0.2, dist="none")),
+        **under(
+            "dropout", woven("model.dropout", FPN, p=0.0, mu=0.1, sigma=0.03, kernel=3, temperature=0.2, dist="none")
+        ),
         "feature_dim": Woven(512, "model.embedding_dim", "model.name is an osnet or fpn_osnet"),
         **dropped("batch norm learns and counts wherever its layer does", bn_eval=False, bn_frozen=False),
         "enable_attentions": Dropped(False, OTHER_HEADS),
@@ -27,7 +29,10 @@ MODEL = under(
         "IN_conv1": Dropped(False, "the fpn_osnet models never read it; use IN_first"),
         "extra_blocks": Woven(False, "model.extra_blocks", FPN),
         "lct_gate": Woven(False, "model.lct_gate", FPN),
-        **under("fpn", woven("model.fpn", f"{FPN} and model.fpn.enable is True", enable=True, dim=256, process="concatenation")),
+        **under(
+            "fpn",
+            woven("model.fpn", f"{FPN} and model.fpn.enable is True", enable=True, dim=256, process="concatenation"),
+        ),
         **dropped(CLASSIFIERS, classification=False, contrastive=False),
     },
 )
@@ -43,7 +48,9 @@ LOSS = under(
                 **woven("losses", "loss.name is am_softmax", pr_product=False, m=0.35, s=30.0),
                 **dropped(SCHEDULED_SCALE, end_s=-1.0, duration_s=-1, skip_steps_s=-1, base_num_classes=-1),
                 "adaptive_margins": Dropped(False, "the margin is the same for every class"),
-                "class_weighting": Dropped(False, "every class weighs the same; the original averaged class numbers instead"),
+                "class_weighting": Dropped(
+                    False, "every class weighs the same; the original averaged class numbers instead"
+                ),
                 "symmetric_ce": Dropped(False, "there is no symmetric cross entropy"),
             },
         ),
@@ -118,6 +125,9 @@ ALIASES = {
     "metric_losses.local_push_weight": "metric_losses.local_push_coeff",
     "model.dropout_prob": "model.dropout.p",
     "model.fpn_dim": "model.fpn.dim",
-    **{f"model.dropout_backbone.{key}": f"model.dropout.{key}" for key in ("p", "mu", "sigma", "kernel", "temperature", "dist")},
+    **{
+        f"model.dropout_backbone.{key}": f"model.dropout.{key}"
+        for key in ("p", "mu", "sigma", "kernel", "temperature", "dist")
+    },
 }
 """Names that other revisions gave to keys above."""

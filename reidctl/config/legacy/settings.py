@@ -39,7 +39,7 @@ class Settings:
     def __init__(self, where: str, given: dict[str, Given], notes: list[str]) -> None:
         self.where, self.given, self.notes = where, given, notes
         self.revision = revision(item.spelling for item in given.values())
-        self.read: set[str] = set()
+        self.read = {BASE}
         self.lost: dict[str, str] = {}
 
     def value(self, key: str) -> Any:
@@ -56,7 +56,9 @@ class Settings:
     def is_default(self, key: str) -> bool:
         """Whether the file only repeats what the original would take anyway."""
         default, value = self._default(key), self.given[key].value
-        return value is None or bool(_decoded(value, default) == (list(default) if isinstance(default, tuple) else default))
+        return value is None or bool(
+            _decoded(value, default) == (list(default) if isinstance(default, tuple) else default)
+        )
 
     def _default(self, key: str) -> Any:
         found = fate(key)
@@ -68,28 +70,32 @@ def read_settings(source: Path | str) -> Settings:
     """The settings of a file, or of YAML text; ConfigError where it is no file of the original."""
     notes: list[str] = []
     if isinstance(source, Path):
-        given = _chain(source, (), notes)
-        return Settings(str(source), given, notes)
-    return Settings("text", _flat(read_text(source, "text", last_wins=True), "text", notes), notes)
+        document = read_file(source, last_wins=True)
+        return Settings(str(source), _with_base(document, source, (source.resolve(),), notes), notes)
+    return Settings("text", _with_base(read_text(source, "text", last_wins=True), Path("text"), (), notes), notes)
 
 
-def _chain(path: Path, above: tuple[Path, ...], notes: list[str]) -> dict[str, Given]:
-    """The values of a file over those of the file that it names as its base."""
-    if path.resolve() in above:
-        raise ConfigError(f"{above[-1]}: {BASE}: {path} is a base of itself", "a chain of bases must end")
-    given = _flat(read_file(path, last_wins=True), str(path), notes)
+def _with_base(document: Document, path: Path, above: tuple[Path, ...], notes: list[str]) -> dict[str, Given]:
+    """The values of a file over those of the file that it names as its base, which lies beside it."""
+    given = _flat(document, str(path), notes)
     base = given.pop(BASE, None)
     if base is None or base.value in (None, ""):
         return given
     if not isinstance(base.value, str):
         raise ConfigError(f"{base.place}: {BASE}: should be the path of one file (got {short(base.value)})")
+    below = path.parent / base.value
+    found = read_file(below, last_wins=True)
+    if below.resolve() in above:
+        raise ConfigError(f"{base.place}: {BASE}: {base.value} is a base of itself", "a chain of bases must end")
     notes.append(f"{path}: laid over its base {base.value}")
-    return {**_chain(path.parent / base.value, (*above, path.resolve()), notes), **given}
+    return {**_with_base(found, below, (*above, below.resolve()), notes), **given, BASE: base}
 
 
 def _flat(document: Document, where: str, notes: list[str]) -> dict[str, Given]:
     for path, (line, _) in document.repeats:
-        notes.append(f"{where}:{line}: {'.'.join(map(str, path))} is given twice; the last value stands, as in the original")
+        notes.append(
+            f"{where}:{line}: {'.'.join(map(str, path))} is given twice; the last value stands, as in the original"
+        )
     given = {}
     for path, value in _leaves(document.values, ()):
         key = ".".join(map(str, path))

@@ -13,16 +13,17 @@ FIGURES = {"line", "rectangle", "circle"}
 RANDOM_COLOR = [-1, -1, -1]
 
 
-def transforms(settings: Settings) -> list[Part]:
-    """`data.transforms` of ours: what the file has switched on, around the resizing."""
-    before, after = [], []
+def transforms(settings: Settings) -> dict[str, Any]:
+    """What the file has switched on, around the resizing."""
+    before: list[Part] = []
+    after: list[Part] = []
     for name, part in (("random_grid", _grid(settings)), ("random_figures", _figures(settings))):
         if part:
             (before if settings.value(f"{PREFIX}.{name}.before_resize") else after).append(part)
     moving = [_padding, _crop] if settings.revision == "2021-07" else [_crop, _padding]
     before += [part for build in moving if (part := build(settings))]
     after += [part for build in (_flip, _jitter, _gray, _rotate, _erase) if (part := build(settings))]
-    return [*before, {"name": "resize"}, *after]
+    return {"data.transforms": [*before, {"name": "resize"}, *after]}
 
 
 def _part(settings: Settings, name: str, ours: str, **same: str) -> Part | None:
@@ -118,7 +119,9 @@ def _erase(settings: Settings) -> Part | None:
     part = _part(settings, "random_erase", "random_erase")
     if part is None:
         return None
-    theirs = {key: settings.value(f"{PREFIX}.random_erase.{key}") for key in ("sl", "sh", "rl", "rh", "fill_color", "r1")}
+    theirs = {
+        key: settings.value(f"{PREFIX}.random_erase.{key}") for key in ("sl", "sh", "rl", "rh", "fill_color", "r1")
+    }
     if settings.value(f"{PREFIX}.random_erase.norm_image"):
         settings.notes.append(f"{PREFIX}.random_erase: in the original it never changed an image; here it erases")
     given = {key for key in theirs if f"{PREFIX}.random_erase.{key}" in settings.given}

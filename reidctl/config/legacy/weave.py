@@ -15,8 +15,17 @@ SMOOTHING = 0.1
 """What the original's switch for label smoothing stands for."""
 
 
-def model(settings: Settings) -> Part:
+def weights(settings: Settings) -> dict[str, Any]:
+    """The file that training starts from."""
+    return {"weights": settings.value("model.load_weights") or None}
+
+
+def model(settings: Settings) -> dict[str, Any]:
     """The network; only the OSNets of re-identification have parameters."""
+    return {"model": _network(settings)}
+
+
+def _network(settings: Settings) -> Part:
     name = settings.value("model.name")
     part: Part = {"name": name}
     fpn = name.startswith("fpn_osnet_")
@@ -48,13 +57,17 @@ def _pooling(settings: Settings) -> str:
     return found or "avg"
 
 
-def losses(settings: Settings) -> list[Part]:
+def losses(settings: Settings) -> dict[str, Any]:
     """The losses, most often one."""
+    return {"losses": _losses(settings)}
+
+
+def _losses(settings: Settings) -> list[Part]:
     name = settings.value("loss.name")
     if name == "am_softmax":
         return [_am_softmax(settings)]
     if name == "softmax":
-        settings.notes.append("loss softmax: the original multiplies the logits by loss.softmax.s, this toolkit does not")
+        settings.notes.append("loss softmax: the original multiplies the logits by loss.softmax.s; here nothing does")
         return [{"name": "softmax", **_smoothing(settings)}]
     if name == "triplet":
         weights = {key: settings.value(f"loss.triplet.weight_{key}") for key in ("t", "x")}
@@ -87,13 +100,21 @@ def _smoothing(settings: Settings) -> Part:
     return part
 
 
-def data_sets(settings: Settings, key: str) -> list[Part]:
-    """Sources or targets; the groups that the original allows are laid flat."""
+def data_sets(settings: Settings) -> dict[str, Any]:
+    """Sources and targets; the groups that the original allows are laid flat."""
+    sources, targets = _named(settings.value("data.sources")), _named(settings.value("data.targets"))
+    for part in sources:
+        if part["name"] == "msmt17" and settings.value("data.combineall"):
+            # Combining everything takes the validation list in, too, and is the only thing that does.
+            part["with_validation"] = True
+    for part in targets:
+        if part["name"] == "market1501" and settings.value("market1501.use_500k_distractors"):
+            part["distractors_500k"] = True
+    return {"data.sources": sources, "data.targets": targets}
 
-    def flat(items: Any) -> list[Any]:
-        return [inner for item in items for inner in (flat(item) if isinstance(item, list) else [item])]
 
-    return [{"name": name} for name in flat(settings.value(key))]
+def _named(items: list[Any]) -> list[Part]:
+    return [part for item in items for part in (_named(item) if isinstance(item, list) else [{"name": item}])]
 
 
 def run_folder(settings: Settings) -> dict[str, str]:
@@ -107,8 +128,8 @@ def run_folder(settings: Settings) -> dict[str, str]:
     return {"runs": str(path.parent), "run": path.name}
 
 
-def optimizer(settings: Settings) -> str | None:
-    """The update rule; None where there is no such rule here."""
+def optimizer(settings: Settings) -> dict[str, Any]:
+    """The update rule; nothing where there is no such rule here."""
     key = "train.optim"
     name = settings.value(key)
     if name == "sam":
@@ -117,25 +138,31 @@ def optimizer(settings: Settings) -> str | None:
         name = settings.value(key)
     if name not in OPTIMIZERS:
         settings.drop(key, f"there is no update rule {name}")
-        return None
+        return {}
     if settings.revision == "2021-07" and name in ("adam", "amsgrad"):
-        settings.notes.append(f"train.optim {name}: of July 2021 on the original decays weights apart from the gradient: adamw")
-        return "adamw"
-    return str(name)
+        settings.notes.append(
+            f"{key} {name}: the original of July 2021 decays weights apart from the gradient, as adamw"
+        )
+        name = "adamw"
+    return {"train.optimizer": name}
+
+
+def betas(settings: Settings) -> dict[str, Any]:
+    """The decay of adam's moments."""
+    return {"train.betas": [settings.value("adam.beta1"), settings.value("adam.beta2")]}
 
 
 def schedule(settings: Settings) -> dict[str, Any]:
     """schedule, milestones and warmup_epochs; what there is no counterpart for is left out."""
-    name, warmup = settings.value("train.lr_scheduler"), 0
+    name, found = settings.value("train.lr_scheduler"), {}
     if name in ("warmup", "multi_step_warmup"):
-        warmup = settings.value("train.warmup")
+        found["train.warmup_epochs"] = max(0, settings.value("train.warmup"))
         settings.notes.append("train.warmup: here the rate rises from nearly 0, from the first epoch on")
         name = settings.value("train.base_scheduler") if name == "warmup" else "multi_step"
-    found: dict[str, Any] = {"warmup_epochs": warmup} if warmup > 0 else {}
     if name in ("single_step", "multi_step"):
         return found | _steps(settings, name)
     if name in ("cosine", "cosine_cycle"):
-        return found | {"schedule": "cosine"}
+        return found | {"train.schedule": "cosine"}
     settings.drop("train.lr_scheduler", f"there is no schedule {name or 'without a name'}")
     return found
 
@@ -143,34 +170,34 @@ def schedule(settings: Settings) -> dict[str, Any]:
 def _steps(settings: Settings, name: str) -> dict[str, Any]:
     steps, epochs = settings.value("train.stepsize"), settings.value("train.max_epoch")
     if name == "single_step":
-        every = steps[-1] if steps and steps[-1] > 0 else epochs
-        steps = list(range(every, epochs, every)) if isinstance(every, int) else []
-    return {"schedule": "multi_step", "milestones": steps} if steps else {"schedule": "constant"}
+        every = steps[-1] if steps and isinstance(steps[-1], int) and steps[-1] > 0 else epochs
+        steps = list(range(every, epochs, every)) if epochs > 0 else []
+    return {"train.schedule": "multi_step", "train.milestones": steps} if steps else {"train.schedule": "constant"}
 
 
 def first_stage(settings: Settings) -> dict[str, Any]:
     """fixbase_epochs and open_layers; the classifier is the loss's, and always open."""
-    epochs = settings.value("train.fixbase_epoch")
-    if epochs <= 0:
-        return {}
+    epochs = max(0, settings.value("train.fixbase_epoch"))
+    if epochs == 0:
+        return {"train.fixbase_epochs": 0}
     layers = [layer for layer in settings.value("train.open_layers") if layer != "classifier"]
     if not layers:
         settings.notes.append("train.open_layers: besides the classifier one layer has to be open; fc is")
-    return {"fixbase_epochs": epochs, "open_layers": layers or ["fc"]}
+    return {"train.fixbase_epochs": epochs, "train.open_layers": layers or ["fc"]}
 
 
-def metric(settings: Settings) -> str | None:
-    """The distance of the test; None where there is none such here."""
+def metric(settings: Settings) -> dict[str, Any]:
+    """The distance of the test; nothing where there is none such here."""
     name, normalized = settings.value("test.dist_metric"), settings.value("test.normalize_feature")
     if name not in ("cosine", "euclidean"):
         settings.drop("test.dist_metric", f"there is no distance {name}")
-        return None
+        return {}
     if name == "euclidean" and normalized:
         settings.notes.append("test.normalize_feature: between normalised embeddings euclidean ranks as cosine does")
-        return "cosine"
-    return str(name)
+        name = "cosine"
+    return {"eval.metric": name}
 
 
-def rerank(settings: Settings) -> dict[str, Any] | None:
+def rerank(settings: Settings) -> dict[str, Any]:
     """Re-ranking with the original's fixed parameters."""
-    return Rerank().model_dump() if settings.value("test.rerank") else None
+    return {"eval.rerank": Rerank().model_dump() if settings.value("test.rerank") else None}

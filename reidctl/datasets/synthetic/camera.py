@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Float32 = NDArray[np.float32]
-LUMA = np.array((0.299, 0.587, 0.114), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +59,16 @@ def camera(seed: int, number: int) -> Camera:
 
 def develop(colours: Image.Image, light: Image.Image, seen_by: Camera, rng: np.random.Generator) -> Image.Image:
     """The picture that `seen_by` makes of the scene's `colours` (RGB) under `light` (L, 128 neutral): RGB."""
-    width, height = colours.size
-    pixels = np.asarray(colours, np.float32) * (np.asarray(light, np.float32) * (1 / 128))[..., None]
-    grey = (pixels @ LUMA)[..., None]
-    exposure = rng.uniform(0.84, 1.16)
-    gain = np.array(seen_by.gain, np.float32) * np.float32(exposure) * rng.uniform(0.95, 1.05, 3).astype(np.float32)
-    slope = 1 + seen_by.slope * np.linspace(-1, 1, height, dtype=np.float32)[:, None, None]
-    pixels = (grey + (pixels - grey) * np.float32(seen_by.saturation)) * gain
-    pixels = (pixels * slope - 128) * np.float32(seen_by.contrast) + np.float32(128 + seen_by.brightness)
+    height = colours.height
+    slope = np.linspace(1 - seen_by.slope, 1 + seen_by.slope, height, dtype=np.float32)[:, None]
+    exposure = seen_by.contrast * rng.uniform(0.84, 1.16)
+    gain = np.array(seen_by.gain, np.float32) * rng.uniform(0.95, 1.05, 3).astype(np.float32) * np.float32(exposure)
+    pixels = np.asarray(colours, np.float32)
+    # No matrix product: its rounding, and with it the picture, would depend on the processor.
+    grey = pixels[..., 0] * 0.299 + pixels[..., 1] * 0.587 + pixels[..., 2] * 0.114
+    pixels = (pixels - grey[..., None]) * seen_by.saturation + grey[..., None]
+    pixels *= (np.asarray(light, np.float32) * (slope / 128))[..., None]
+    pixels = pixels * gain + (seen_by.brightness + 128 * (1 - seen_by.contrast))
     return _recorded(_as_image(pixels), seen_by, rng)
 
 

@@ -1,21 +1,26 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import pytest
 import torch
 from torch import nn
 
-from reidctl.models.complexity import measure
-from reidctl.models.osnet import osnet_x1_0
+from reidctl.complexity import Complexity, measure
 from tests.models.reference import NETWORKS, PARITY, SIZE
 
 PUBLISHED = json.loads((PARITY / "complexity.json").read_text())["models"]
 
 
+@cache
+def measured(preset: str) -> Complexity:
+    return measure(NETWORKS[f"model_{preset}"](), SIZE)
+
+
 @pytest.mark.parametrize("preset", PUBLISHED)
 def test_the_retail_networks_cost_what_is_published(preset: str) -> None:
-    expected, found = PUBLISHED[preset], measure(NETWORKS[f"model_{preset}"](), SIZE)
+    expected, found = PUBLISHED[preset], measured(preset)
     assert found.parameters == expected["trainable_embedding_params"]
     assert found.folded_parameters == expected["bn_folded_plus_gate_x4"]
     assert found.macs == expected["macs_conv_fc"]
@@ -55,7 +60,7 @@ def test_a_layer_used_twice_counts_twice_once_folded() -> None:
 
 
 def test_the_maps_of_an_osnet_halve_four_times() -> None:
-    maps = measure(osnet_x1_0(image_size=SIZE), SIZE).feature_maps
+    maps = measured("0265").feature_maps
     assert {name: maps[name] for name in ("conv1", "maxpool", "conv2", "conv3", "conv4", "conv5")} == {
         "conv1": (64, 128, 64),
         "maxpool": (64, 64, 32),
@@ -67,9 +72,9 @@ def test_the_maps_of_an_osnet_halve_four_times() -> None:
 
 
 def test_measuring_leaves_the_network_as_it_was() -> None:
-    network = NETWORKS["model_0248"]().train()
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout()).train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    measure(network, SIZE)
-    assert network.training
+    measure(network, (4, 4))
+    assert all(module.training for module in network.modules())
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert not any(module._forward_hooks for module in network.modules())

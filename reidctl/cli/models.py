@@ -1,0 +1,67 @@
+"""`reidctl models list|info`: networks, their parameters, and what they cost."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from reidctl import registry
+from reidctl.cli.options import Json, names_of
+from reidctl.cli.output import output
+from reidctl.cli.parts import describe, entry_row, listing, parameter_rows
+
+app = listing(registry.models)
+
+
+def _complete(incomplete: str) -> list[str]:
+    return names_of(registry.models)(incomplete) + names_of(registry.presets)(incomplete)
+
+
+@app.command("info", help="Show what a model or a preset's model is, which parameters it takes, and what it costs.")
+def info(
+    name: Annotated[str, typer.Argument(metavar="NAME|PRESET", autocompletion=_complete, show_default=False)],
+    json: Json = False,
+) -> None:
+    """Show what a model or a preset's model is, which parameters it takes, and what it costs."""
+    from reidctl.complexity import measure
+    from reidctl.config import load_config
+
+    preset = name if name in registry.presets.names() and name not in registry.models.names() else None
+    config = load_config(preset, sets=[] if preset else [f"model={name}"]).config
+    size = config.data.image.size
+    cost = measure(registry.models.build(config.model, image_size=size), size)
+    if json:
+        found: dict[str, Any] = {
+            **entry_row(registry.models, config.model.name),
+            "parameters": parameter_rows(registry.models, config.model.name),
+            "options": config.model.parameters,
+            "image": list(size),
+            "complexity": {
+                "parameters": cost.parameters,
+                "folded_parameters": cost.folded_parameters,
+                "macs": cost.macs,
+                "gflops": cost.gflops,
+                "published_gflops": cost.published_gflops,
+                "activation_bytes": cost.activation_bytes,
+                "feature_maps": cost.feature_maps,
+            },
+        }
+        output.json("reidctl.model/1", found)
+        return
+    describe(registry.models, config.model.name, json=False)
+    maps = ", ".join(f"{child} {'×'.join(map(str, shape))}" for child, shape in cost.feature_maps.items())
+    options = ", ".join(f"{key} {value}" for key, value in config.model.parameters.items()) or "the defaults"
+    output.table(
+        ["cost", "value", "what it counts"],
+        [
+            ["parameters", f"{cost.parameters / 1e6:.3f} M", "the embedding network, without classifier"],
+            ["folded parameters", f"{cost.folded_parameters / 1e6:.3f} M", "norms folded, shared gates at every use"],
+            ["MACs", f"{cost.macs / 1e9:.3f} G", "multiply-accumulates of convolutions and matrix products"],
+            ["GFLOPs", f"{cost.gflops:.3f}", "2 × MACs"],
+            ["GFLOPs, published rule", f"{cost.published_gflops:.3f}", "and element-wise work"],
+            ["activations", f"{cost.activation_bytes / 2**20:.1f} MiB", "kept for the backward pass, one image, f32"],
+            ["feature maps", "", maps],
+        ],
+        title=f"{name}: {size[0]}×{size[1]} pixels, {options}",
+    )

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from reidctl.config.schema import DataConfig
+from reidctl.data.loader import Batch, TrainBatches, build_transforms, derived_seed, normalize, train_batches
+from reidctl.data.samplers import RandomSampler
+from reidctl.errors import InputError, PluginError
+from reidctl.types import ImageSpec, ReidData, Sample, Spec
+
+SIZE = (24, 16)
+
+
+def _solid(value: int) -> Image.Image:
+    return Image.new("RGB", (16, 24), (value, 255 - value, 7))
+
+
+SAMPLES = tuple(Sample(partial(_solid, k), f"s{k}", k // 2, 0) for k in range(22))
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Writes two random bytes into the first pixel."""
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        image = image.copy()
+        image.putpixel((0, 0), (*torch.randint(0, 256, (2,)).tolist(), 0))
+        return image
+
+
+def _batches(
+    transforms: Sequence[Any] = (Stamp(),), workers: int = 0, seed: int = 3, samples: Any = SAMPLES
+) -> TrainBatches:
+    labels = [sample.identity for sample in samples]
+    return TrainBatches(samples, transforms, RandomSampler(labels, 4, seed), workers=workers)
+
+
+def _bytes(batches: list[Batch]) -> list[tuple[bytes, list[int], list[int]]]:
+    return [(batch.images.numpy().tobytes(), batch.labels.tolist(), batch.indices) for batch in batches]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_hold_the_pictures_and_labels_of_the_order(workers: int) -> None:
+    batches = _batches((), workers)
+    order = RandomSampler([0] * 22, 4, 3)
+    for epoch in (0, 1):
+        order.set_epoch(epoch)
+        found = list(batches.epoch(epoch))
+        assert len(found) == batches.steps(epoch) == 5, "22 images are five batches of 4 and a rest"
+        assert [index for batch in found for index in batch.indices] == list(order)[:20]
+        for batch in found:
+            assert batch.images.shape == (4, 3, *SIZE)
+            assert (batch.images.dtype, batch.labels.dtype) == (torch.uint8, torch.int64)
+            assert batch.images.is_contiguous(memory_format=torch.channels_last)
+            assert batch.labels.tolist() == [index // 2 for index in batch.indices]
+            for image, index in zip(batch.images, batch.indices, strict=True):
+                assert torch.equal(image, torch.from_numpy(np.array(_solid(index))).permute(2, 0, 1))
+
+
+def test_augmentation_does_not_depend_on_the_workers_or_on_what_was_drawn_before() -> None:
+    alone, many = _batches(), _batches(workers=2)
+    epochs = [_bytes(list(alone.epoch(epoch))) for epoch in (0, 1)]
+    torch.rand(5)
+    assert _bytes(list(many.epoch(1))) == epochs[1]
+    assert _bytes(list(many.epoch(0))) == epochs[0]
+    assert epochs[0] != epochs[1]
+    assert _bytes(list(_batches(seed=4).epoch(0))) != epochs[0]
+
+
+def test_each_place_of_each_epoch_has_its_own_augmentation() -> None:
+    batches = _batches()
+    stamps = [tuple(image[:2, 0, 0].tolist()) for epoch in range(3) for b in batches.epoch(epoch) for image in b.images]
+    # 60 of 65,536 stamps: two equal ones are a matter of 1 in 37.
+    assert len(set(stamps)) >= 58
+
+
+def test_an_epoch_can_begin_in_its_middle() -> None:
+    batches = _batches(workers=1)
+    whole = _bytes(list(batches.epoch(2)))
+    assert _bytes(list(batches.epoch(2, first=3))) == whole[3:]
+    assert list(batches.epoch(2, first=5)) == []
+
+
+def test_an_epoch_left_early_does_not_spill_into_the_next() -> None:
+    batches = _batches(workers=2)
+    expected = _bytes(list(_batches().epoch(1)))
+    next(batches.epoch(0))
+    assert _bytes(list(batches.epoch(1))) == expected
+
+
+def test_reading_leaves_the_callers_random_numbers_alone() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    batches = _batches()
+    iterator = batches.epoch(0)
+    next(iterator)
+    state = torch.get_rng_state()
+    next(iterator)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(5)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_image_that_cannot_be_read_is_named_whichever_process_met_it(tmp_path: Path, workers: int) -> None:
+    broken = tmp_path / "0002_c1.jpg"
+    broken.write_bytes(b"not a picture")
+    samples = (*SAMPLES, Sample(broken, "0002_c1", 11, 0), Sample(broken, "0002_c1", 11, 0))
+    with pytest.raises(InputError) as caught:
+        list(_batches(workers=workers, samples=samples).epoch(0))
+    assert str(broken) in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+    assert caught.value.hint
+
+
+class Failing:
+    def __call__(self, image: Image.Image) -> Image.Image:
+        raise ZeroDivisionError("three")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_transform_that_fails_is_named_with_the_image(workers: int) -> None:
+    with pytest.raises(PluginError, match=r"transform Failing failed on 's\d+': ZeroDivisionError: three"):
+        list(_batches((Failing(),), workers).epoch(0))
+
+
+def test_transforms_get_the_size_and_resize_comes_first_unless_listed() -> None:
+    image = ImageSpec(height=24, width=16)
+    named = [type(part).__name__ for part in build_transforms([Spec(name="random_flip")], image)]
+    assert named == ["Resize", "RandomFlip"]
+    listed = build_transforms([Spec(name="random_flip"), Spec(name="resize")], image)
+    assert [type(part).__name__ for part in listed] == ["RandomFlip", "Resize"]
+    assert listed[1](Image.new("RGB", (5, 5))).size == (16, 24)
+
+
+def test_the_configuration_chooses_sampler_and_size() -> None:
+    config = DataConfig(image=ImageSpec(height=24, width=16), sampler="identity", images_per_identity=2, workers=0)
+    batches = train_batches(ReidData("some", SAMPLES), config, batch_size=6, seed=0)
+    for batch in batches.epoch(0):
+        assert batch.images.shape == (6, 3, 24, 16)
+        assert sorted(batch.labels.tolist())[::2] == sorted(set(batch.labels.tolist())), "pairs of three identities"
+
+
+@pytest.mark.parametrize("sampler", ["random", "identity", "identity_v2", "identity_v3"])
+def test_data_that_fill_no_batch_are_refused(sampler: str) -> None:
+    config = DataConfig(sampler=sampler, images_per_identity=2, workers=0)
+    with pytest.raises(InputError, match=r"batch"):
+        train_batches(ReidData("some", SAMPLES), config, batch_size=48, seed=0)
+
+
+@pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
+def test_normalisation_is_that_of_the_definition(memory_format: torch.memory_format) -> None:
+    spec = ImageSpec()
+    images = torch.arange(2 * 3 * 16 * 16).reshape(2, 3, 16, 16).remainder(256).to(torch.uint8)
+    images = images.contiguous(memory_format=memory_format)
+    before = images.clone()
+    found = normalize(images, spec)
+    mean, std = (np.array(values).reshape(3, 1, 1) for values in (spec.mean, spec.std))
+    np.testing.assert_allclose(found.numpy(), (images.numpy() / 255 - mean) / std, atol=1e-6)
+    assert found.dtype == torch.float32
+    assert found.is_contiguous(memory_format=memory_format)
+    assert torch.equal(images, before)
+
+
+def test_seeds_for_different_purposes_differ() -> None:
+    purposes = [(kind, epoch, place) for kind in ("image", "step") for epoch in range(20) for place in range(50)]
+    assert len({derived_seed(0, *purpose) for purpose in purposes} | {derived_seed(1, *p) for p in purposes}) == 4000
+    assert all(0 <= derived_seed(2, *purpose) < 2**32 for purpose in purposes)
+    assert derived_seed(0, "image", 1, 23) != derived_seed(0, "image", 12, 3)

@@ -1,0 +1,10 @@
+"""What the tests of exports share."""
+
+import pytest
+
+from tests.runtimes.artefacts import Real, make_real
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Real:
+    return make_real(tmp_path_factory)

@@ -1,0 +1,74 @@
+import os
+import signal
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from reidctl.errors import ConfigError, InputError
+from reidctl.training.device import algorithms, explained, resolve_device, seed_step
+
+
+def test_auto_is_a_gpu_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert resolve_device("auto") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert resolve_device("auto") == torch.device("cuda")
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(ConfigError, match="no 'cuda:2' here, torch sees 2 GPUs"):
+        resolve_device("cuda:2")
+    with pytest.raises(ConfigError, match="'gpu' is no device"):
+        resolve_device("gpu")
+
+
+def test_a_seeded_step_draws_what_torch_draws_after_the_same_seed() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    seed_step(7)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_deterministic_algorithms_are_asked_for_within_the_block_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    with algorithms(deterministic=True):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.backends.cudnn.benchmark
+    assert not torch.are_deterministic_algorithms_enabled()
+    with algorithms(deterministic=False):
+        assert torch.backends.cudnn.benchmark
+    assert not torch.backends.cudnn.benchmark
+
+
+def test_a_lack_of_memory_names_the_batch_size() -> None:
+    with pytest.raises(ConfigError, match="memory") as caught, explained():
+        raise torch.OutOfMemoryError
+    assert "train.batch_size" in str(caught.value.hint)
+
+
+def test_a_lack_of_a_deterministic_algorithm_names_the_key() -> None:
+    with pytest.raises(ConfigError, match=r"^deterministic: "), algorithms(deterministic=True), explained():
+        torch.zeros(4).put_(torch.tensor([0]), torch.tensor([1.0]), accumulate=False)
+
+
+def test_other_errors_stay_what_they_are() -> None:
+    with pytest.raises(RuntimeError, match="shape"), explained():
+        torch.zeros(2).view(3)
+
+
+class _Dying:
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> int:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return index
+
+
+def test_a_worker_that_was_killed_is_explained() -> None:
+    with pytest.raises(InputError, match="a process that reads images died") as caught, explained():
+        list(DataLoader(_Dying(), num_workers=1))  # type: ignore[arg-type]
+    assert "data.workers" in str(caught.value.hint)
