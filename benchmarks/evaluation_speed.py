@@ -17,6 +17,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +93,7 @@ def plain(
     return float(np.mean(precisions))
 
 
-WAYS = {"ours": ours, "plain": plain, "reranked": reranked}
+WAYS: dict[str, Callable[..., float]] = {"ours": ours, "plain": plain, "reranked": reranked}
 
 
 def measure(task: Task, repeat: int) -> dict[str, Any]:

@@ -59,25 +59,28 @@ def first_of(found: list[Problem], where: str) -> ConfigError:
     return ConfigError(": ".join(part for part in (where, found[0].message + more) if part), found[0].hint)
 
 
-def problems(model: type[Model], values: Mapping[str, Any]) -> Model | list[Problem]:
+def problems(model: type[Model], values: Mapping[str, Any], beside: Iterable[str] = ()) -> Model | list[Problem]:
     """`values` as a `model`, or everything that is wrong with them.
 
     Values are judged as JSON: a list may stand for a tuple and text for a path, but no text for a
-    number, no number for a switch.
+    number, no number for a switch. beside: keys that may stand beside these, which a mistyped one may mean.
     """
     try:
         return model.model_validate_json(json.dumps(values))
     except ValidationError as error:
-        return [_problem(model, values, details) for details in error.errors(include_url=False, include_context=True)]
+        errors = error.errors(include_url=False, include_context=True)
+        return [_problem(model, values, details, tuple(beside)) for details in errors]
     except (TypeError, ValueError, RecursionError) as error:
         return [Problem((), f"not plain data: {error}")]
 
 
-def _problem(model: type[BaseModel], values: Mapping[str, Any], details: ErrorDetails) -> Problem:
+def _problem(
+    model: type[BaseModel], values: Mapping[str, Any], details: ErrorDetails, beside: tuple[str, ...]
+) -> Problem:
     path = _given_path(values, details)
     if details["type"] == "extra_forbidden":
         *head, key = path
-        known = _keys_at(model, tuple(head))
+        known = [*_keys_at(model, tuple(head)), *(() if head else beside)]
         near = nearest(str(key), known)
         return Problem(
             path, "no such key", f"did you mean '{near}'?" if near else f"known here: {', '.join(known) or 'nothing'}"

@@ -96,8 +96,13 @@ def convert(
     for note in [*conversion.unknown, *conversion.notes]:
         output.warning(str(note))
     if json:
-        dropped = [{"key": key, "value": value, "reason": reason} for key, value, reason in conversion.dropped]
-        output.json("reidctl.convert/1", {"config": conversion.values, "dropped": dropped, "notes": conversion.notes})
+        found = {
+            "config": conversion.values,
+            "dropped": [{"key": key, "value": value, "reason": reason} for key, value, reason in conversion.dropped],
+            "unknown": [{"key": item.key, "value": item.value, "near": item.near} for item in conversion.unknown],
+            "notes": conversion.notes,
+        }
+        output.json("reidctl.convert/1", found)
     else:
         _emit(conversion.text(), path, force)
 

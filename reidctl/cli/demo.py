@@ -16,6 +16,7 @@ from reidctl.errors import CheckFailed
 
 if TYPE_CHECKING:
     from reidctl.bench import BenchRow
+    from reidctl.config import RunConfig
     from reidctl.export import Verification
     from reidctl.retrieval.ranking import Ranking
     from reidctl.types import Metrics, ReidData
@@ -58,42 +59,21 @@ def demo(
     """Train, test, draw, export, verify and benchmark a retail network, in a few minutes on a CPU."""
     from reidctl.bench import bench
     from reidctl.cli.bench import show
-    from reidctl.cli.targets import embed_target, open_model
-    from reidctl.cli.train import Watcher, configured
-    from reidctl.config import Rerank
-    from reidctl.data.sources import load_targets
-    from reidctl.export import export_ir, export_onnx, verify
+    from reidctl.cli.train import configured
+    from reidctl.export import verify
     from reidctl.files import refuse_existing
-    from reidctl.retrieval import evaluate, rank_gallery
-    from reidctl.training import train
 
     refuse_existing(folder, force)
     config = configured(PRESET, [], [*set_, f"runs={folder}", "run=run"], None, None)
-    target = load_targets(config.data)[0]
     steps = Steps()
-    with steps.step("train") as told, Watcher() as watcher:
-        checkpoint = train(config, exist_ok=True, observer=watcher)
-        told.update(result=f"{config.train.epochs} epochs", path=str(checkpoint.path))
-    with steps.step("evaluate") as told:
-        opened = open_model(str(checkpoint.path))
-        query, gallery = embed_target(opened, target)
-        found = evaluate(query, gallery)
-        reranked = evaluate(query, gallery, rerank=Rerank())
-        told["result"] = f"{_scores(found)}; re-ranked {_scores(reranked)}"
-    with steps.step("rank galleries") as told:
-        told.update(_draw(rank_gallery(query, gallery, 10), target, folder / "visrank"))
-    with steps.step("export ONNX") as told:
-        onnx = export_onnx(checkpoint, folder / "model.onnx")
-        told.update(result=f"{onnx.stat().st_size:,} bytes", path=str(onnx))
-    with steps.step("export IR") as told:
-        ir = export_ir(onnx, folder / "ir")
-        told.update(result=f"{ir.with_suffix('.bin').stat().st_size:,} bytes", path=str(ir))
+    run = _train(config, steps)
+    found, target = _test(run, config, folder, steps)
+    made = _export(run, folder, steps)
     with steps.step("verify") as told:
-        samples = target.query[:VERIFIED]
-        compared = [verify(checkpoint.path, other, samples) for other in (onnx, ir)]
-        told["result"] = "; ".join(_agreement(name, one) for name, one in zip(("ONNX", "IR"), compared, strict=True))
+        compared = [verify(run, other, target.query[:VERIFIED]) for other in made]
+        told["result"] = "; ".join(_agreement(one) for one in compared)
     with steps.step("benchmark IR") as told:
-        measured = bench([ir], precisions=("f32", "bf16"), batches=(1,), seconds=seconds)
+        measured = bench([made[-1]], precisions=("f32", "bf16"), batches=(1,), seconds=seconds)
         told["result"] = _fastest(measured)
     if json:
         rows = [row.as_dict() for row in measured]
@@ -105,9 +85,47 @@ def demo(
         output.table(columns, [[row[column] for column in columns] for row in steps.rows])
     broken = [one for one in compared if not one.ok]
     if broken:
-        raise CheckFailed(
-            f"{broken[0].b} is not the same network as {broken[0].a}: {broken[0].error or broken[0].difference}"
-        )
+        reason = broken[0].error or str(broken[0].difference)
+        raise CheckFailed(f"{broken[0].b} is not the same network as {broken[0].a}: {reason}")
+
+
+def _train(config: RunConfig, steps: Steps) -> Path:
+    from reidctl.cli.train import Watcher
+    from reidctl.training import train
+
+    with steps.step("train") as told, Watcher() as watcher:
+        path = train(config, exist_ok=True, observer=watcher).path
+        told.update(result=f"{config.train.epochs} epochs", path=str(path))
+    return path
+
+
+def _test(run: Path, config: RunConfig, folder: Path, steps: Steps) -> tuple[Metrics, ReidData]:
+    from reidctl.cli.targets import embed_target, open_model
+    from reidctl.config import Rerank
+    from reidctl.data.sources import load_targets
+    from reidctl.retrieval import evaluate, rank_gallery
+
+    target = load_targets(config.data)[0]
+    with steps.step("evaluate") as told:
+        query, gallery = embed_target(open_model(str(run)), target)
+        found = evaluate(query, gallery)
+        reranked = evaluate(query, gallery, rerank=Rerank())
+        told["result"] = f"{_scores(found)}; re-ranked {_scores(reranked)}"
+    with steps.step("rank galleries") as told:
+        told.update(_draw(rank_gallery(query, gallery, 10), target, folder / "visrank"))
+    return found, target
+
+
+def _export(run: Path, folder: Path, steps: Steps) -> tuple[Path, Path]:
+    from reidctl.export import export_ir, export_onnx
+
+    with steps.step("export ONNX") as told:
+        onnx = export_onnx(run, folder / "model.onnx")
+        told.update(result=f"{onnx.stat().st_size:,} bytes", path=str(onnx))
+    with steps.step("export IR") as told:
+        ir = export_ir(onnx, folder / "ir")
+        told.update(result=f"{ir.with_suffix('.bin').stat().st_size:,} bytes", path=str(ir))
+    return onnx, ir
 
 
 def _draw(ranking: Ranking, target: ReidData, folder: Path) -> dict[str, str]:
@@ -125,7 +143,8 @@ def _scores(metrics: Metrics) -> str:
     return f"rank-1 {metrics.cmc[1]:.1%}, mAP {metrics.mAP:.1%}"
 
 
-def _agreement(name: str, found: Verification) -> str:
+def _agreement(found: Verification) -> str:
+    name = Path(found.b).suffix.removeprefix(".")
     if found.difference is None:
         return f"{name}: {found.error}"
     return f"{name} cosine ≥ {found.difference.cosine_min:.6f}"

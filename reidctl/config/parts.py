@@ -30,7 +30,7 @@ def parts(config: RunConfig) -> Iterator[tuple[KeyPath, Registry, Spec]]:
 def check_parts(loaded: Loaded) -> None:
     """Import every named part and check its parameters; ConfigError for the first that does not fit."""
     for path, registry, spec in parts(loaded.config):
-        found = problems(registry.parameters(spec.name), spec.parameters)
+        found = problems(registry.parameters(spec.name), spec.parameters, beside=type(spec).model_fields)
         if isinstance(found, list):
             raise first_of(found, loaded.given.place((*path, *found[0].path)))
 

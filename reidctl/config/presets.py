@@ -35,6 +35,6 @@ def read_preset(name: str) -> Document:
 
 
 def preset_title(name: str) -> str:
-    """The first comment line of a preset: what it is."""
+    """What a preset is: its first line, `# name: …`."""
     with preset_path(name).open(encoding="utf-8") as file:
-        return file.readline().lstrip("# ").strip()
+        return file.readline().lstrip("# ").strip().removeprefix(f"{name}: ")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from reidctl.errors import InputError
 from reidctl.types import ImageSpec, Sample
@@ -29,9 +29,11 @@ def read_image(source: Path | Callable[[], Image.Image]) -> Image.Image:
         with Image.open(source) as image:
             return _rgb(image)
     except FileNotFoundError as error:
-        raise InputError(f"{source}: no such image", "`reidctl datasets verify` lists every image that is missing") from error
+        raise InputError(
+            f"{source}: no such image", "`reidctl datasets verify` lists every image that is missing"
+        ) from error
     except _DAMAGED as error:
-        reason = "not an image" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+        reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
         hint = "copy the file again or take it out; `reidctl datasets verify` lists every image that cannot be read"
         raise InputError(f"{source}: cannot be read: {reason}", hint) from error
 

@@ -18,11 +18,10 @@ FOLDERS = {"market1501": "market1501/Market-1501-v15.09.15", "msmt17": "msmt17/M
 
 
 class Entry(NamedTuple):
-    """A sample, the file it goes to below the data set's folder, and the identity that this layout gives it."""
+    """A sample and the file it goes to, below the data set's folder."""
 
     sample: Sample
     path: str
-    identity: int
 
 
 def export_layout(
@@ -37,9 +36,9 @@ def export_layout(
 ) -> Path:
     """Write `data` below the data root `root` as `layout` (a key of FOLDERS); the folder, there when it is complete.
 
-    The reader of that name gives back the same splits, cameras and identities; junk is left out. In Market-1501, where identity 0 is a distractor, test
-    people are numbered one higher if one of them is 0. JPEG files are copied, everything else is encoded with
-    `quality` (1…95); `workers` threads, by default a few more than there are processors.
+    The reader of that name gives back the same splits, cameras and identities; junk is left out. In Market-1501, where
+    identity 0 is a distractor, test people are numbered one higher if one of them is 0. JPEG files are copied,
+    everything else is encoded with `quality` (1…95); `workers` threads, by default a few more than processors.
     Raises ExistsError when the folder holds something already, unless `force` replaces it, ConfigError for another
     layout, InputError for an image that cannot be read.
     """
@@ -48,64 +47,62 @@ def export_layout(
     folder = root / FOLDERS[layout]
     if not force and folder.exists() and not (folder.is_dir() and next(folder.iterdir(), None) is None):
         raise ExistsError(f"{folder} is already there", "give another folder, or --force to replace it")
-    write_entries = _write_market1501 if layout == "market1501" else _write_msmt17
+    entries, lists = (_market1501 if layout == "market1501" else _msmt17)(data)
     with replacing(folder) as temporary, ThreadPoolExecutor(workers) as pool:
-        temporary.mkdir()
+        for parent in {(temporary / path).parent for path in (*lists, *(entry.path for entry in entries))}:
+            parent.mkdir(parents=True, exist_ok=True)
+        for name, text in lists.items():
+            (temporary / name).write_text(text, encoding="utf-8")
 
         def write(entry: Entry) -> None:
             _write_image(entry.sample, temporary / entry.path, quality)
             if progress:
                 progress(1)
 
-        for _ in pool.map(write, write_entries(data, temporary)):
+        for _ in pool.map(write, entries):
             pass
     return folder
 
 
-def _write_market1501(data: ReidData, folder: Path) -> list[Entry]:
-    """Make the folders and lists of the layout; what goes into them."""
-    test = (*data.query, *data.gallery)
-    shift = int(any(s.identity == 0 and s.identity not in data.distractors for s in test))
+def _market1501(data: ReidData) -> tuple[list[Entry], dict[str, str]]:
+    """Where the images go, and no lists."""
+    people = {s.identity for s in (*data.query, *data.gallery)} - data.distractors
+    shift = int(0 in people)
 
-    def number(sample: Sample) -> int:
+    def test_number(sample: Sample) -> int:
         return 0 if sample.identity in data.distractors else sample.identity + shift
 
-    def names(part: str, samples: Iterable[Sample], identity: Callable[[Sample], int]) -> Iterator[Entry]:
-        (folder / part).mkdir()
+    def named(part: str, samples: Iterable[Sample], number: Callable[[Sample], int]) -> Iterator[Entry]:
         seen = Counter[tuple[int, int]]()
         for sample in samples:
-            who, camera = identity(sample), sample.camera + 1
+            who, camera = number(sample), sample.camera + 1
             seen[who, camera] += 1
-            yield Entry(sample, f"{part}/{who:04d}_c{camera}s1_{seen[who, camera]:06d}_00.jpg", who)
+            yield Entry(sample, f"{part}/{who:04d}_c{camera}s1_{seen[who, camera]:06d}_00.jpg")
 
-    return [
-        *names("bounding_box_train", data.train, lambda sample: sample.identity + 1),
-        *names("query", _people(data.query), number),
-        *names("bounding_box_test", _people(data.gallery), number),
+    entries = [
+        *named("bounding_box_train", data.train, lambda sample: sample.identity + 1),
+        *named("query", _people(data.query), test_number),
+        *named("bounding_box_test", _people(data.gallery), test_number),
     ]
+    return entries, {}
 
 
-def _write_msmt17(data: ReidData, folder: Path) -> list[Entry]:
-    """Make the folders and lists of the layout; what goes into them."""
+def _msmt17(data: ReidData) -> tuple[list[Entry], dict[str, str]]:
+    """Where the images go, and the lists that name them."""
     seen = Counter[tuple[str, int]]()
-
-    def listed(part: str, listing: str, samples: Iterable[Sample]) -> list[Entry]:
-        entries = []
-        for sample in samples:
-            who, count = sample.identity, seen[part, sample.identity]
-            seen[part, who] += 1
-            entries.append(Entry(sample, f"{part}/{who:04d}/{who:04d}_{count:03d}_{sample.camera + 1:02d}_0.jpg", who))
-        lines = (f"{entry.path.partition('/')[2]} {entry.identity}\n" for entry in entries)
-        (folder / listing).write_text("".join(lines), encoding="utf-8")
-        for parent in {folder / part, *((folder / entry.path).parent for entry in entries)}:
-            parent.mkdir(parents=True, exist_ok=True)
-        return entries
-
-    return [
-        *listed("train", "list_train.txt", data.train),
-        *listed("test", "list_query.txt", _people(data.query)),
-        *listed("test", "list_gallery.txt", _people(data.gallery)),
-    ]
+    entries: list[Entry] = []
+    lists: dict[str, str] = {}
+    parts = {"train": ("train", data.train), "query": ("test", data.query), "gallery": ("test", data.gallery)}
+    for part, (folder, samples) in parts.items():
+        lines = []
+        for sample in _people(samples):
+            who, count = sample.identity, seen[folder, sample.identity]
+            seen[folder, who] += 1
+            path = f"{who:04d}/{who:04d}_{count:03d}_{sample.camera + 1:02d}_0.jpg"
+            entries.append(Entry(sample, f"{folder}/{path}"))
+            lines.append(f"{path} {who}\n")
+        lists[f"list_{part}.txt"] = "".join(lines)
+    return entries, lists
 
 
 def _people(samples: Iterable[Sample]) -> Iterator[Sample]:

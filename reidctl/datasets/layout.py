@@ -25,9 +25,7 @@ def data_folder(name: str, root: Path, places: Sequence[str], parts: Sequence[st
                     "the data set was unpacked in part; unpack it again",
                 )
             return folder
-    raise InputError(
-        f"data set '{name}': no {root / places[0]} with {', '.join(parts)}", _what_is_near(root, places)
-    )
+    raise InputError(f"data set '{name}': no {root / places[0]} with {', '.join(parts)}", _what_is_near(root, places))
 
 
 def jpeg_files(name: str, folder: Path) -> list[Path]:

@@ -21,7 +21,9 @@ _FILE = re.compile(r"(-1|\d+)_c(\d+)")
 
 
 def market1501(
-    distractors_500k: Annotated[bool, Field(description="add the 500,000 distractors of images/ to the gallery")] = False,
+    distractors_500k: Annotated[
+        bool, Field(description="add the 500,000 distractors of images/ to the gallery")
+    ] = False,
     *,
     root: Path,
 ) -> ReidData:

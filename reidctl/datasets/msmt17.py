@@ -51,14 +51,18 @@ def _located(root: Path) -> tuple[Path, tuple[str, str]]:
         if (folder / parts[0]).is_dir() and (folder / parts[1]).is_dir():
             return folder, parts
     wanted = " nor ".join(" and ".join(parts) for parts in VERSIONS.values())
-    raise InputError(f"data set '{NAME}': {folder} holds the lists, but neither {wanted}", "unpack the images beside the lists")
+    raise InputError(
+        f"data set '{NAME}': {folder} holds the lists, but neither {wanted}", "unpack the images beside the lists"
+    )
 
 
 def _samples(listing: Path, folder: Path) -> Iterator[Sample]:
     try:
         lines = listing.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"data set '{NAME}': {listing} cannot be read: {error}", "unpack the data set again") from error
+        raise InputError(
+            f"data set '{NAME}': {listing} cannot be read: {error}", "unpack the data set again"
+        ) from error
     if not lines:
         raise InputError(f"data set '{NAME}': {listing} is empty", "unpack the data set again")
     for number, line in enumerate(lines, start=1):

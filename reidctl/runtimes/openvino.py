@@ -60,7 +60,7 @@ class OpenVINORuntime:
         # One by one what fills no chunk, but a fixed batch is padded.
         step = self._chunk if self.batch else 1
         starts = [*range(0, full, self._chunk), *range(full, len(images), step)]
-        ends = [*starts[1:], len(images)]
+        ends = [*starts[1:], len(images)][: len(starts)]
 
         def keep(index: int, embeddings: Float32) -> None:
             vectors[starts[index] : ends[index]] = embeddings

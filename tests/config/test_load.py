@@ -71,6 +71,13 @@ def test_a_set_without_key_or_value_is_refused(text: str) -> None:
         load_config(sets=[text])
 
 
+@pytest.mark.parametrize("key", ["x[", "int", "none", "train.int", "data.image.str", "eval.tuple[int]"])
+def test_a_key_that_looks_like_a_type_is_a_key_that_does_not_exist(key: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(sets=[f"{key}=1"])
+    assert str(error.value) == f"{key}: no such key"
+
+
 def test_an_item_that_is_not_there_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"^--set losses\.1\.margin: losses\.1: there are only 1 items"):
         load_config(sets=["losses.1.margin=0.4"])

@@ -73,6 +73,12 @@ def test_what_is_no_plain_mapping_is_refused_with_its_position(text: str, where:
     assert problem in str(error.value)
 
 
+def test_the_last_of_two_values_stands_where_that_is_asked_for() -> None:
+    document = read_text("a: {b: 1, c: 2,\n  b: 3}\na: {b: 4, b: 5}\n", "f", last_wins=True)
+    assert document.values == {"a": {"b": 5}}
+    assert document.repeats == ((("a",), (3, 1)), (("a", "b"), (3, 11)))
+
+
 def test_aliases_that_multiply_are_stopped() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]

@@ -23,7 +23,7 @@ def test_a_configuration_reads_like_one_written_by_hand() -> None:
         "model: {name: fpn_osnet_x0_5, "
     )
     assert "\nlosses:\n  - {name: softmax, weight: 1.0}\n  - {name: triplet, weight: 1.0}\n" in text
-    assert '\ndata:\n  root: "a: b"\n  sources: [msmt17]\n' in text
+    assert '\ndata:\n  root: "a: b"\n  sources:\n    - {name: msmt17, with_validation: true}\n' in text
     assert "\n    - resize\n    - {name: random_flip, p: 0.5}\n" in text
     assert "\n  lr: 1.0e-05\n" in text
     assert text.endswith("  rerank:\n    k1: 5\n    k2: 6\n    lambda_value: 0.3\n")

@@ -97,7 +97,9 @@ def test_a_file_cut_short_is_named(tmp_path: Path, suffix: str, share: float) ->
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("content", [b"", b"no image at all", b"\xff\xd8\xff\xe0" + b"\0" * 50, b"\x89PNG\r\n\x1a\n" + b"\0" * 60])
+@pytest.mark.parametrize(
+    "content", [b"", b"no image at all", b"\xff\xd8\xff\xe0" + b"\0" * 50, b"\x89PNG\r\n\x1a\n" + b"\0" * 60]
+)
 def test_a_file_that_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.jpg"
     path.write_bytes(content)

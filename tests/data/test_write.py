@@ -28,7 +28,8 @@ class Patch:
 
 def _samples(*labels: tuple[int, int]) -> tuple[Sample, ...]:
     return tuple(
-        Sample(Patch(10 * n), f"{identity}-{camera}-{n}", identity, camera) for n, (identity, camera) in enumerate(labels)
+        Sample(Patch(10 * n), f"{identity}-{camera}-{n}", identity, camera)
+        for n, (identity, camera) in enumerate(labels)
     )
 
 

@@ -59,12 +59,22 @@ def test_the_data_is_found_wherever_it_is_usually_unpacked(tmp_path: Path, place
 def test_training_identities_with_gaps_are_numbered_anew(tmp_path: Path, folder: Path) -> None:
     lines = ["0007/0007_000_01_x_0.jpg 7", "0003/0003_000_02_x_0.jpg 3"]
     (folder / "list_train.txt").write_text("\n".join(lines))
-    assert [(s.name, s.identity) for s in msmt17(root=tmp_path).train] == [("0007_000_01_x_0", 1), ("0003_000_02_x_0", 0)]
+    assert [(s.name, s.identity) for s in msmt17(root=tmp_path).train] == [
+        ("0007_000_01_x_0", 1),
+        ("0003_000_02_x_0", 0),
+    ]
 
 
 @pytest.mark.parametrize(
     "line",
-    ["", "0000/0000_000_01_x_0.jpg", "0000/0000_000_01_x_0.jpg -1", "0000/0000.jpg 0", "0000/0000_000_zz_x.jpg 0", "0000_000_00_x.jpg 0"],
+    [
+        "",
+        "0000/0000_000_01_x_0.jpg",
+        "0000/0000_000_01_x_0.jpg -1",
+        "0000/0000.jpg 0",
+        "0000/0000_000_zz_x.jpg 0",
+        "0000_000_00_x.jpg 0",
+    ],
 )
 def test_a_line_that_does_not_parse_is_an_error_with_its_number(tmp_path: Path, folder: Path, line: str) -> None:
     (folder / "list_query.txt").write_text(f"{LISTS['list_query.txt'][0]}\n{line}\n")

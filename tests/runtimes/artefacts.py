@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -117,9 +118,7 @@ class Held(Checkpoint):
     network: nn.Module = field(default_factory=nn.Identity)
 
     def build(self) -> nn.Module:
-        network = self.network.eval()
-        network.load_state_dict(self.state)
-        return network
+        return copy.deepcopy(self.network).eval()
 
 
 def held(network: nn.Module | None = None, image: ImageSpec = SMALL) -> Held:

@@ -72,6 +72,6 @@ def test_a_missing_file_names_what_is_near(tmp_path: Path, asked: str, hint: str
 
 def test_a_mistyped_preset_names_the_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="no such model: retail-0276") as caught:
-        locate("retail-0276")
+    with pytest.raises(InputError, match="no such model: retial-0267") as caught:
+        locate("retial-0267")
     assert caught.value.hint == "did you mean the preset 'retail-0267'?"

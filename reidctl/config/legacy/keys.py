@@ -9,6 +9,8 @@ from reidctl.config.legacy import course, images, network
 from reidctl.config.legacy.fates import Fate
 
 Revision = Literal["2020-05", "2021-02", "2021-07"]
+PUBLISHED: Revision = "2021-02"
+"""The revision that the published presets are written for, and a file that does not say otherwise."""
 
 BETWEEN: dict[str, Fate] = {
     **network.MODEL,
@@ -23,7 +25,7 @@ BETWEEN: dict[str, Fate] = {
     **course.TEST,
     **course.TOOL,
 }
-"""The keys of February 2021, which the published presets are written in."""
+"""The keys of February 2021."""
 
 LATER: dict[str, Fate] = {**network.HEAD, **images.HEAD, **course.HEAD}
 """Keys that only the last revision has, of July 2021."""
@@ -59,7 +61,7 @@ def revision(given: Iterable[str]) -> Revision:
     given = list(given)
     if any(_entry(key) in LATER or key.startswith("model.dropout_backbone.") for key in given):
         return "2021-07"
-    return "2020-05" if any(_entry(key) in EARLIER or key in ALIASES for key in given) else "2021-02"
+    return "2020-05" if any(_entry(key) in EARLIER or key in ALIASES for key in given) else PUBLISHED
 
 
 def _entry(key: str) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reidctl.config.legacy.fates import UNSTATED
-from reidctl.config.legacy.keys import ALIASES, DEFAULTS, KEYS, fate, revision
+from reidctl.config.legacy.keys import ALIASES, DEFAULTS, KEYS, PUBLISHED, fate, revision
 from reidctl.config.reader import Document, KeyPath, read_file, read_text
 from reidctl.errors import ConfigError
 from reidctl.validation import short
@@ -39,6 +39,8 @@ class Settings:
     def __init__(self, where: str, given: dict[str, Given], notes: list[str]) -> None:
         self.where, self.given, self.notes = where, given, notes
         self.revision = revision(item.spelling for item in given.values())
+        if self.revision != PUBLISHED:
+            notes.append(f"some keys are of {self.revision}: read with the defaults of that revision")
         self.read = {BASE}
         self.lost: dict[str, str] = {}
 

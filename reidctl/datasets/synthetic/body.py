@@ -60,8 +60,8 @@ class Body:
 
     def patch(self, angle: float, half: float, levels: Sequence[float]) -> list[XY]:
         """The part of the trunk's surface within `half` of `angle` between the heights `levels`."""
-        left = [self.surface(up, angle - half) for up in levels]
-        return left + [self.surface(up, angle + half) for up in reversed(levels)]
+        left = (self.surface(up, angle - half) for up in levels)
+        return [*left, *(self.surface(up, angle + half) for up in reversed(levels))]
 
     def sees(self, angle: float) -> bool:
         """Whether the trunk's surface at `angle` is on the viewer's side."""

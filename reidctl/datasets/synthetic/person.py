@@ -9,6 +9,8 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from reidctl.datasets.synthetic.chance import Purpose, generator
+
 T = TypeVar("T")
 RGB = tuple[int, int, int]
 Pattern = Literal["plain", "stripes", "pinstripes", "checks", "block", "logo", "band", "dots"]
@@ -61,15 +63,15 @@ class Person:
 @lru_cache(maxsize=8192)
 def person(seed: int, number: int) -> Person:
     """The person `number` of the world `seed`; the same in every process."""
-    rng = np.random.default_rng((seed, 1, number))
+    rng = generator(seed, Purpose.PERSON, number)
     top = colour(rng, TOPS)
     legwear: LegWear = pick(rng, ("trousers", "shorts", "skirt", "dress"), (60, 20, 12, 8))
     return Person(
         stature=rng.uniform(0.93, 1.0),
         breadth=rng.uniform(0.98, 1.36),
-        skin=colour(rng, SKINS),
+        skin=colour(rng, SKINS, 6),
         hair=pick(rng, ("bald", "short", "bob", "long", "ponytail", "bun"), (6, 40, 14, 18, 14, 8)),
-        hair_colour=colour(rng, HAIRS),
+        hair_colour=colour(rng, HAIRS, 8),
         hat=pick(rng, ("none", "cap", "beanie"), (78, 14, 8)),
         hat_colour=colour(rng, TOPS),
         top=top,
@@ -103,14 +105,15 @@ def pick(rng: np.random.Generator, values: Sequence[T], weights: Sequence[float]
 
 def colour(rng: np.random.Generator, palette: Sequence[RGB], spread: int = 14) -> RGB:
     """A colour of the palette, each channel moved by at most `spread`."""
-    base = palette[rng.integers(len(palette))]
-    red, green, blue = (min(max(c + int(d), 0), 255) for c, d in zip(base, rng.integers(-spread, spread + 1, 3)))
+    base = palette[int(rng.integers(len(palette)))]
+    moves = rng.integers(-spread, spread + 1, 3)
+    red, green, blue = (min(max(c + int(d), 0), 255) for c, d in zip(base, moves, strict=True))
     return red, green, blue
 
 
 def contrasting(rng: np.random.Generator, other: RGB) -> RGB:
     """A colour of the clothes palette that can be told from `other`: at least 150 away, summed over channels."""
-    far = [c for c in TOPS if sum(abs(a - b) for a, b in zip(c, other)) >= 150]
+    far = [c for c in TOPS if sum(abs(a - b) for a, b in zip(c, other, strict=True)) >= 150]
     return colour(rng, far)
 
 

@@ -8,10 +8,18 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
+from reidctl.datasets.synthetic.chance import Purpose, generator
 from reidctl.datasets.synthetic.person import RGB, colour, shaded
 
 STONES: tuple[RGB, ...] = ((150, 146, 138), (118, 116, 114), (176, 166, 148), (128, 108, 92), (96, 100, 108))
-WALLS: tuple[RGB, ...] = ((178, 160, 136), (150, 84, 66), (196, 196, 190), (110, 116, 124), (160, 144, 96), (112, 84, 70))
+WALLS: tuple[RGB, ...] = (
+    (178, 160, 136),
+    (150, 84, 66),
+    (196, 196, 190),
+    (110, 116, 124),
+    (160, 144, 96),
+    (112, 84, 70),
+)
 GREENS: tuple[RGB, ...] = ((92, 118, 58), (70, 100, 54), (120, 130, 70), (58, 84, 50))
 SIGNS: tuple[RGB, ...] = ((196, 50, 44), (40, 90, 160), (230, 200, 80), (60, 130, 80), (236, 236, 232), (36, 36, 40))
 
@@ -96,7 +104,8 @@ def _brick(site: Site) -> None:
     for row in range(rows):
         for k in range(int(site.width / wide) + 2):
             x = (k - 0.5 * (row % 2)) * wide
-            site.box(x, row * high, x + wide - 0.5 * u, (row + 1) * high - 0.5 * u, shaded(base, rng.uniform(0.85, 1.15)))
+            brick = shaded(base, rng.uniform(0.85, 1.15))
+            site.box(x, row * high, x + wide - 0.5 * u, (row + 1) * high - 0.5 * u, brick)
     site.tiles(colour(rng, STONES), rng.uniform(7, 12), 0.85)
     for x in rng.uniform(0, site.width, 4):
         site.box(x, site.skyline - 26 * u, x + 14 * u, site.skyline, shaded(colour(rng, SIGNS), 0.7))
@@ -110,7 +119,7 @@ def _shops(site: Site) -> None:
         wide = rng.uniform(18, 40) * u
         sign, glass = colour(rng, SIGNS), colour(rng, ((92, 104, 112), (150, 140, 110), (60, 66, 78)))
         site.box(x, 3 * u, x + wide, site.skyline, glass)
-        for k in range(6):
+        for _ in range(6):
             left = x + rng.uniform(0, 0.9) * wide
             top = rng.uniform(12, 24) * u
             site.box(left, top, left + rng.uniform(2, 6) * u, site.skyline - 2 * u, shaded(colour(rng, SIGNS), 0.8))
@@ -129,8 +138,9 @@ def _parking(site: Site) -> None:
     x = 0.0
     while x < site.width:
         if rng.random() < 0.75:
-            car(site.draw, (x, site.skyline + 6 * u), 40 * u, colour(rng, SIGNS + STONES))
-        site.draw.line((x - 3 * u, site.skyline + 6 * u, x - 16 * u, site.skyline + 34 * u), fill=(206, 206, 200), width=int(u) + 1)
+            draw_car(site.draw, (x, site.skyline + 6 * u), 40 * u, colour(rng, SIGNS + STONES))
+        bay = (x - 3 * u, site.skyline + 6 * u, x - 16 * u, site.skyline + 34 * u)
+        site.draw.line(bay, fill=(206, 206, 200), width=int(u) + 1)
         x += 48 * u
     kerb = rng.uniform(78, 90) * u
     site.box(0, kerb, site.width, kerb + 3 * u, shaded(asphalt, 1.5))
@@ -152,28 +162,30 @@ def _plaza(site: Site) -> None:
 SITES: tuple[Callable[[Site], None], ...] = (_pavement, _park, _brick, _shops, _parking, _plaza)
 
 
-def car(draw: ImageDraw.ImageDraw, corner: tuple[float, float], length: float, paint: RGB) -> None:
+def draw_car(draw: ImageDraw.ImageDraw, corner: tuple[float, float], length: float, paint: RGB) -> None:
     """A car from the side, its wheels on `corner` (left, ground row), `length` pixels long."""
     left, ground = corner
     v = length / 40
-    draw.polygon(
-        [(left + x * v, ground - y * v) for x, y in ((0, 3), (0, 9), (7, 10.5), (13, 16), (27, 16), (33, 10.5), (40, 9), (40, 3))],
-        fill=paint,
-    )
-    glass = [(left + x * v, ground - y * v) for x, y in ((9, 10.5), (14, 15), (26, 15), (31, 10.5))]
-    draw.polygon(glass, fill=(54, 62, 72))
+
+    def outline(*points: tuple[float, float]) -> list[tuple[float, float]]:
+        return [(left + x * v, ground - y * v) for x, y in points]
+
+    draw.polygon(outline((0, 3), (0, 9), (7, 10.5), (13, 16), (27, 16), (33, 10.5), (40, 9), (40, 3)), fill=paint)
+    draw.polygon(outline((9, 10.5), (14, 15), (26, 15), (31, 10.5)), fill=(54, 62, 72))
     draw.rectangle((left + 19.4 * v, ground - 15 * v, left + 20.4 * v, ground - 10 * v), fill=paint)
     draw.rectangle((left, ground - 5 * v, left + 40 * v, ground - 4 * v), fill=shaded(paint, 0.7))
     for x in (8, 32):
         draw.ellipse((left + (x - 3.4) * v, ground - 6 * v, left + (x + 3.4) * v, ground + 0.8 * v), fill=(28, 28, 30))
-        draw.ellipse((left + (x - 1.6) * v, ground - 4.2 * v, left + (x + 1.6) * v, ground - 1 * v), fill=(130, 130, 134))
+        draw.ellipse(
+            (left + (x - 1.6) * v, ground - 4.2 * v, left + (x + 1.6) * v, ground - 1 * v), fill=(130, 130, 134)
+        )
 
 
 @lru_cache(maxsize=64)
 def scene(seed: int, camera: int, height: int) -> Image.Image:
-    """The view of `camera`, six pictures wide, for pictures of `height` pixels (the caller's unit); do not draw on it."""
-    rng = np.random.default_rng((seed, 3, camera))
-    first = int(np.random.default_rng((seed, 4)).integers(len(SITES)))
+    """The view of `camera`, six times as wide as the pictures of `height` pixels cut from it; do not draw on it."""
+    rng = generator(seed, Purpose.SCENE, camera)
+    first = int(generator(seed, Purpose.SITES).integers(len(SITES)))  # neighbours differ in kind
     site = Site(rng, (height * 3, height + height // 4))
     SITES[(first + camera) % len(SITES)](site)
     return _weathered(site)

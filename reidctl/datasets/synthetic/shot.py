@@ -9,8 +9,9 @@ from PIL import Image
 
 from reidctl.datasets.synthetic.camera import Camera, camera, develop
 from reidctl.datasets.synthetic.canvas import OVERSAMPLING, Canvas
-from reidctl.datasets.synthetic.figure import Figure
-from reidctl.datasets.synthetic.occlusion import occlude
+from reidctl.datasets.synthetic.chance import Purpose, generator
+from reidctl.datasets.synthetic.figure import draw_person
+from reidctl.datasets.synthetic.occlusion import Foreground, occlude
 from reidctl.datasets.synthetic.person import Person, person, pick
 from reidctl.datasets.synthetic.pose import Gesture, Pose, View
 from reidctl.datasets.synthetic.scene import scene
@@ -30,13 +31,13 @@ class Shot:
     height: int
 
     def __call__(self) -> Image.Image:
-        rng = np.random.default_rng((self.seed, 5, self.person, self.camera, self.index))
+        rng = generator(self.seed, Purpose.SHOT, self.person, self.camera, self.index)
         seen_by, who = camera(self.seed, self.camera), person(self.seed, self.person)
         pose = _pose(who, seen_by, rng)
         canvas = self._canvas(who, seen_by, rng)
-        Figure(canvas, who, pose).draw()
+        draw_person(canvas, who, pose)
         if rng.random() < seen_by.crowding:
-            occlude(canvas, rng, self.seed, seen_by.pitch)
+            occlude(Foreground(canvas, rng, self.seed, seen_by.pitch))
         return develop(*canvas.finish(), seen_by, rng)
 
     def _canvas(self, who: Person, seen_by: Camera, rng: np.random.Generator) -> Canvas:
@@ -44,7 +45,7 @@ class Shot:
         width, height = self.height // 2, self.height
         view = scene(self.seed, self.camera, height * OVERSAMPLING)
         w, h = width * OVERSAMPLING, height * OVERSAMPLING
-        left, top = int(rng.integers(view.width - w + 1)), int(rng.integers(view.height - h + 1))
+        left, top = int(rng.random() * (view.width - w + 1)), int(rng.random() * (view.height - h + 1))
         background = view.crop((left, top, left + w, top + h))
         zoom, foot = rng.uniform(0.89, 0.99), rng.uniform(0.95, 1.0)
         if rng.random() < 0.08:
