@@ -32,9 +32,8 @@ def list_(
         output.json("reidctl.plugins/1", {"api": API_VERSION, "plugins": rows})
         return
     columns = ["kind", "name", "package", "version", "status"]
-    if rows:
-        output.table(columns, [[row[column] for column in columns] for row in rows])
-    else:
+    output.table(columns, [[row[column] for column in columns] for row in rows])
+    if not rows:
         output.note("no plugin package is installed; --all lists the built-in parts")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from reidctl.config.schema import RunConfig
@@ -82,7 +82,8 @@ def save_checkpoint(path: Path, model: nn.Module, config: RunConfig, info: Artef
     state = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()}
     info = info.model_copy(update={"weights_sha256": weights_sha256(state)})
     with replacing(path) as temporary:
-        save_file(state, temporary, {**info.to_strings(), "config": config.model_dump_json()})
+        # Not `save_file`, which lets nobody but the owner read the file.
+        temporary.write_bytes(save(state, {**info.to_strings(), "config": config.model_dump_json()}))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

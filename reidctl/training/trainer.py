@@ -93,7 +93,8 @@ def _train(run: Run, progress: Progress, folder: RunFolder, observer: Observer) 
             save_state(folder.state, run, progress)
         if interrupted:
             save_checkpoint(folder.last, run.model, run.config, describe(run.model, run.config))
-            logger.info("interrupted in epoch %d after step %d", progress.epoch + 1, progress.step)
+            place = f"epoch {progress.epoch + 1} after step {progress.step}"
+            logger.warning("interrupted in %s and saved: --resume %s goes on", place, folder.path)
             raise KeyboardInterrupt
         metrics = validate(run.model, run.targets, run.config, run.device) if tested else {}
         info = _finished(run, progress, metrics)

@@ -95,9 +95,7 @@ def test_fp16_halves_the_weights(real: Real, tmp_path: Path) -> None:
     assert 0.49 < ratio < 0.55
 
 
-def test_a_foreign_onnx_file_is_converted_on_its_assumptions(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_foreign_onnx_file_is_converted_on_its_assumptions(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = export_ir(colour_onnx(tmp_path / "foreign.onnx"), tmp_path / "ir")
     assert caplog.text.count("says nothing of its input") == 1
     images = pictures(1)
@@ -115,7 +113,11 @@ def test_a_pair_that_computes_something_else_never_takes_its_names(
     good = export_ir(colour, tmp_path / "ir")
     before = {path.name: path.read_bytes() for path in good.parent.iterdir()}
     honest = exporting._with_input
-    monkeypatch.setattr(exporting, "_with_input", lambda graph, info, wanted: (honest(graph, info, "rgb")[0], honest(graph, info, "normalized")[1]))
+    monkeypatch.setattr(
+        exporting,
+        "_with_input",
+        lambda graph, info, wanted: (honest(graph, info, "rgb")[0], honest(graph, info, "normalized")[1]),
+    )
     with pytest.raises(CheckFailed, match=r"colour.xml: what was exported is not the same network"):
         export_ir(colour, tmp_path / "ir")
     assert {path.name: path.read_bytes() for path in good.parent.iterdir()} == before

@@ -13,9 +13,7 @@ def test_a_file_is_itself(tmp_path: Path) -> None:
     assert locate(str(file)) == file
 
 
-@pytest.mark.parametrize(
-    ("weights", "taken"), [(("best", "last"), "best"), (("last",), "last"), (("best",), "best")]
-)
+@pytest.mark.parametrize(("weights", "taken"), [(("best", "last"), "best"), (("last",), "last"), (("best",), "best")])
 def test_a_run_folder_is_its_best_checkpoint_else_its_last(tmp_path: Path, weights: tuple[str], taken: str) -> None:
     (tmp_path / "weights").mkdir()
     for name in weights:

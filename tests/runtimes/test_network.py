@@ -94,5 +94,7 @@ def test_a_preset_draws_its_weights_without_disturbing_others() -> None:
 @pytest.mark.gpu
 def test_a_gpu_gives_what_the_cpu_gives() -> None:
     images = pictures(4)
-    cpu, gpu = (NetworkEmbedder(held(Colours()), device=name, precision=None).embed_batch(images) for name in ("cpu", "cuda"))
+    cpu, gpu = (
+        NetworkEmbedder(held(Colours()), device=name, precision=None).embed_batch(images) for name in ("cpu", "cuda")
+    )
     np.testing.assert_allclose(gpu, cpu, rtol=1e-4, atol=1e-4)

@@ -51,9 +51,7 @@ def test_images_that_are_a_view_are_read_right(tmp_path: Path) -> None:
     assert close(opened(colour_onnx(tmp_path / "colour.onnx")).embed_batch(images), mean_colours(images))
 
 
-def test_a_foreign_onnx_file_takes_normalised_rgb_and_says_so(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_foreign_onnx_file_takes_normalised_rgb_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     runtime = opened(colour_onnx(tmp_path / "foreign.onnx"))
     assert close(runtime.embed_batch(pictures(3)), mean_colours(pictures(3)))
     assert "foreign.onnx says nothing of its input; taken to be RGB" in caplog.text

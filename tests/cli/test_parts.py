@@ -1,0 +1,75 @@
+"""Listings and descriptions of parts."""
+
+import json
+
+import pytest
+
+from reidctl.registry import REGISTRIES, presets
+from tests.conftest import Cli
+
+LISTED = [registry.plural for registry in REGISTRIES if registry.kind != "command"]
+
+
+@pytest.mark.parametrize("plural", LISTED)
+def test_list_names_what_is_registered(cli: Cli, plural: str) -> None:
+    registry = next(registry for registry in REGISTRIES if registry.plural == plural)
+    rows = json.loads(cli(plural, "list", "--json").out)[plural]
+    assert [row["name"] for row in rows] == registry.names()
+
+
+def test_info_shows_parameters_from_the_signature(cli: Cli) -> None:
+    found = json.loads(cli("losses", "info", "am_softmax", "--json").out)
+    margin = next(row for row in found["parameters"] if row["name"] == "margin")
+    assert margin["default"] == "0.35"
+    assert margin["type"].startswith("number")
+
+
+def test_info_of_a_preset_is_its_file(cli: Cli) -> None:
+    assert cli("presets", "info", "retail-0267").out.startswith("# retail-0267")
+
+
+def test_every_preset_has_a_title(cli: Cli) -> None:
+    rows = json.loads(cli("presets", "list", "--json").out)["presets"]
+    assert [row["name"] for row in rows if len(row["title"]) < 10] == []
+    assert len(rows) == len(presets.names())
+
+
+@pytest.mark.parametrize(
+    ("preset", "published", "folded", "plain"),
+    [
+        ("retail-0248", 0.174, 0.183, 0.185),
+        ("retail-0265", 1.993, 2.103, 2.100),
+        ("retail-0267", 0.564, 0.594, 0.596),
+        ("retail-0270", 1.170, 1.234, 1.234),
+    ],
+)
+def test_presets_cost_what_is_published(cli: Cli, preset: str, published: float, folded: float, plain: float) -> None:
+    cost = json.loads(cli("models", "info", preset, "--json").out)["complexity"]
+    assert round(cost["published_gflops"], 3) == published
+    assert round(cost["folded_parameters"] / 1e6, 3) == folded
+    assert round(cost["parameters"] / 1e6, 3) == plain
+
+
+def test_an_unknown_name_suggests_the_nearest(cli: Cli) -> None:
+    result = cli("losses", "info", "tripet")
+    assert result.code == 2
+    assert result.err == "error: no loss named 'tripet'\nhint:  did you mean 'triplet'?\n"
+
+
+def test_plugins_check_imports_every_built_in_loss(cli: Cli) -> None:
+    result = cli("plugins", "check", "--kind", "loss", "--json")
+    assert result.code == 0
+    assert {row["status"] for row in json.loads(result.out)["plugins"]} == {"ok"}
+
+
+def test_plugins_list_of_an_unknown_kind_suggests_the_nearest(cli: Cli) -> None:
+    result = cli("plugins", "list", "--kind", "los")
+    assert result.code == 2
+    assert "did you mean 'loss'?" in result.err
+
+
+def test_doctor_reports_versions_and_devices(cli: Cli) -> None:
+    found = json.loads(cli("doctor", "--json").out)
+    assert found["packages"]["torch"]
+    assert found["cpu"]["cores"] >= 1
+    assert "CPU" in found["openvino"]
