@@ -12,8 +12,12 @@ def statistics(data: ReidData) -> list[dict[str, Any]]:
 
     Distractors count as images of the gallery, not as identities.
     """
-    parts = {"train": data.train, "query": data.query, "gallery": data.gallery}
-    return [{"part": part, **_count(samples, data.distractors)} for part, samples in parts.items()]
+    # Training labels begin at 0 whatever the distractors are called.
+    return [
+        {"part": "train", **_count(data.train, frozenset())},
+        {"part": "query", **_count(data.query, data.distractors)},
+        {"part": "gallery", **_count(data.gallery, data.distractors)},
+    ]
 
 
 def _count(samples: tuple[Sample, ...], distractors: frozenset[int]) -> dict[str, Any]:

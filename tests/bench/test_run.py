@@ -12,14 +12,13 @@ from tests.runtimes.artefacts import HEIGHT, WIDTH, colour_onnx, make_real
 def test_every_combination_becomes_a_row(tmp_path: Path) -> None:
     path = colour_onnx(tmp_path / "two.onnx", (2, 3, HEIGHT, WIDTH))
     seen: list[BenchRow] = []
-    rows = bench(
-        [path], precisions=("f32", "f8"), batches=(1, 2), hints=("throughput",), seconds=0.2, progress=seen.append
-    )
+    rows = bench([path], precisions=("f32",), batches=(1, 2), hints=("throughput",), seconds=0.2, progress=seen.append)
     assert seen == rows
     assert [(row.model, row.runtime, row.precision, row.batch) for row in rows] == [
-        (str(path), "openvino", precision, batch) for precision in ("f32", "f8") for batch in (1, 2)
+        (str(path), "openvino", "f32", 1),
+        (str(path), "openvino", "f32", 2),
     ]
-    assert [row.error for row in rows] == ["made for batches of 2", None, *["OpenVINO computes no 'f8'"] * 2]
+    assert [row.error for row in rows] == ["made for batches of 2", None]
     measured = rows[1].measured
     assert measured is not None
     assert measured.fps > 0
@@ -28,9 +27,9 @@ def test_every_combination_becomes_a_row(tmp_path: Path) -> None:
 
 
 def test_rows_are_plain_values(tmp_path: Path) -> None:
-    rows = bench(
-        [colour_onnx(tmp_path / "one.onnx")], precisions=("f32", "f8"), batches=(1,), hints=("latency",), seconds=0.1
-    )
+    path = colour_onnx(tmp_path / "one.onnx")
+    rows = bench([path], precisions=("f32", "f8"), batches=(1,), hints=("latency",), seconds=0.1)
+    assert [row.error for row in rows] == [None, "OpenVINO computes no 'f8'"]
     good, bad = (row.as_dict() for row in rows)
     assert good.keys() == bad.keys()
     assert bad["fps"] is None

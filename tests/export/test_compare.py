@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def test_figures_of_a_case_worked_by_hand() -> None:
     assert found.max_abs_diff == pytest.approx(2)
     spread = math.sqrt(((1 + 4) + (1 + 4) + 4) / 3)
     assert found.relative_error == pytest.approx(math.sqrt(1 + 4) / spread)
-    # a: the nearest of 0 and of 1 is 2, of 2 the first of two equal ones, 0; b: of 0 the first of two, of 1 it is 2, of 2 it is 1.
+    # Nearest by angle, the first of two equals. In a: of 0 it is 2, of 1 it is 2, of 2 it is 0; in b: 1, 2 and 1.
     assert found.neighbour_agreement == pytest.approx(1 / 3)
 
 
@@ -79,7 +80,7 @@ def test_the_coarsest_precision_sets_the_tolerance(precisions: tuple[str, ...], 
 
 def test_coarser_precisions_allow_more() -> None:
     rows = list(TOLERANCES.values())
-    for finer, coarser in zip(rows, rows[1:], strict=False):
+    for finer, coarser in pairwise(rows):
         assert finer.cosine_min > coarser.cosine_min
         assert finer.cosine_mean > coarser.cosine_mean
         assert finer.relative_error < coarser.relative_error

@@ -1,4 +1,4 @@
-"""Artefacts that tests open: networks whose embeddings a few lines of numpy can tell, and one real network, exported."""
+"""Artefacts that tests open: networks whose embeddings two lines of numpy can tell, and one real one, exported."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pictures(count: int, height: int = HEIGHT, width: int = WIDTH, seed: int = 0
 
 
 def mean_colours(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """What the network of `colour_onnx` gives for images [B, H, W, 3] that were normalised: mean colour times WEIGHT."""
+    """What the network of `colour_onnx` gives for images [B, H, W, 3] once normalised: mean colour times WEIGHT."""
     return ((images / 255 - MEAN) / STD).mean(axis=(1, 2)) @ WEIGHT
 
 

@@ -10,7 +10,7 @@ from reidctl.errors import MissingExtra
 
 
 def double(value: Any) -> Any:
-    print("chatter that is no answer")
+    sys.stdout.write("chatter that is no answer")
     return value * 2
 
 
@@ -23,7 +23,8 @@ def stumble() -> None:
 
 
 def crash() -> None:
-    print("the engine says why", file=sys.stderr, flush=True)
+    sys.stderr.write("the engine says why\n")
+    sys.stderr.flush()
     os.abort()
 
 

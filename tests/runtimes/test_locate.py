@@ -30,7 +30,7 @@ def test_the_latest_run_is_found_through_its_link(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_checkpoints_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="without weights/best.safetensors"):
+    with pytest.raises(InputError, match=r"without weights/best\.safetensors"):
         locate(tmp_path)
 
 

@@ -39,8 +39,8 @@ def test_fused_batch_norms_change_no_embedding(real: Real) -> None:
 class Activated(nn.BatchNorm2d):
     """A batch norm that does more, as timm's do."""
 
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
-        return super().forward(input).relu()
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return super().forward(maps).relu()
 
 
 def test_layers_that_cannot_be_folded_are_left_alone() -> None:

@@ -33,7 +33,7 @@ def close(found: NDArray[np.float32], expected: NDArray[np.float64]) -> bool:
     return found.shape == expected.shape and bool(np.allclose(found, expected, rtol=1e-4, atol=1e-4))
 
 
-@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 16, 21])
+@pytest.mark.parametrize("count", [1, 7, 8, 21])
 @pytest.mark.parametrize("batch", ["batch", 1, 4])
 @pytest.mark.parametrize("hint", ["throughput", "latency"])
 def test_any_number_of_images_keeps_its_order(tmp_path: Path, count: int, batch: str | int, hint: str) -> None:

@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import pytest
+
+from reidctl.data.listing import listed_images
+from reidctl.errors import InputError
+
+
+def test_a_folder_is_read_with_those_below_it_by_path(tmp_path: Path) -> None:
+    for name in ("b.jpg", "a/c.PNG", "a/notes.txt", "a/d.jpeg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [sample.name for sample in listed_images(tmp_path)] == ["a__c", "a__d", "b"]
+    assert {(sample.identity, sample.camera) for sample in listed_images(tmp_path)} == {(-1, 0)}
+
+
+def test_a_list_counts_from_its_own_folder(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("x/1.jpg\n\n 2.jpg \n")
+    assert [sample.image for sample in listed_images(tmp_path / "list.txt")] == [tmp_path / "x/1.jpg", tmp_path / "2.jpg"]
+
+
+def test_one_image_is_a_list_of_one(tmp_path: Path) -> None:
+    assert [sample.name for sample in listed_images(tmp_path / "me.jpg")] == ["me"]
+
+
+def test_a_folder_without_images_and_a_missing_list_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no images"):
+        listed_images(tmp_path)
+    with pytest.raises(InputError, match="No such file"):
+        listed_images(tmp_path / "list.txt")
+
+
+def test_bytes_that_are_no_text_are_no_list(tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="neither an image nor a text file"):
+        listed_images(tmp_path / "list")
