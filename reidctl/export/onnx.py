@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import logging
-import warnings
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from reidctl.errors import ConfigError, InputError
 from reidctl.export.check import require_same
+from reidctl.export.quiet import quiet
 from reidctl.files import replacing
 from reidctl.runtimes.locate import locate
 
@@ -59,7 +56,7 @@ def export_onnx(
     checkpoint = _checkpoint(source)
     reference = ModelEmbedder(checkpoint.build(), checkpoint.info, torch.device("cpu"))
     with replacing(target) as temporary:
-        with _quiet(verbose):
+        with quiet(verbose):
             model = _to_onnx(checkpoint.build(), checkpoint.info, batch, opset, verbose)
         _describe(model, _info(checkpoint))
         _save(model, temporary)
@@ -157,23 +154,3 @@ def _save(model: Any, path: Path) -> None:
 
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
-
-
-@contextlib.contextmanager
-def _quiet(verbose: bool) -> Iterator[None]:
-    """Within the block nothing of PyTorch's exporter reaches the terminal, unless verbose."""
-    if verbose:
-        yield
-        return
-    loud = [logging.getLogger(name) for name in ("torch", "onnxscript", "onnx_ir")]
-    levels = [log.level for log in loud]
-    for log in loud:
-        log.setLevel(logging.CRITICAL)
-    nowhere = io.StringIO()
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for log, level in zip(loud, levels, strict=True):
-            log.setLevel(level)
