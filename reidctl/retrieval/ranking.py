@@ -9,10 +9,10 @@ import numpy as np
 
 from reidctl.retrieval.arrays import thread_pool
 from reidctl.retrieval.distance import Metric
-from reidctl.retrieval.evaluate import APRule, average_precision
+from reidctl.retrieval.evaluation import APRule, average_precision
 from reidctl.retrieval.nearest import Neighbours, joined, nearest
 from reidctl.retrieval.ranks import Matches, MatchRanks
-from reidctl.retrieval.rerank import distance_blocks
+from reidctl.retrieval.reranking import distance_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -12,8 +12,8 @@ from torch import nn
 
 from reidctl.config.schema import EvalConfig, RunConfig
 from reidctl.data.loader import normalize
-from reidctl.retrieval.embed import embed
-from reidctl.retrieval.evaluate import evaluate
+from reidctl.retrieval.embedding import embed
+from reidctl.retrieval.evaluation import evaluate
 from reidctl.training.checkpoint import describe
 from reidctl.types import ArtefactInfo, Embedder, Metrics, ReidData
 

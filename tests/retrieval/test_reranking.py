@@ -47,7 +47,7 @@ def test_final_distances_follow_the_published_algorithm(k1: int, k2: int, share:
 def test_no_distance_depends_on_the_size_of_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     trial = noisy_trial(2, queries=40, images=200, people=12, noise=1.0)
     before = whole(trial.query, trial.gallery)
-    monkeypatch.setattr(import_module("reidctl.retrieval.rerank"), "CHUNK_ROWS", 7)
+    monkeypatch.setattr(import_module("reidctl.retrieval.reranking"), "CHUNK_ROWS", 7)
     np.testing.assert_array_equal(whole(trial.query, trial.gallery), before)
 
 

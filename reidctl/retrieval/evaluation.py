@@ -13,7 +13,7 @@ import numpy as np
 
 from reidctl.retrieval.distance import Metric
 from reidctl.retrieval.ranks import Matches, MatchRanks, match_ranks
-from reidctl.retrieval.rerank import distance_blocks
+from reidctl.retrieval.reranking import distance_blocks
 from reidctl.types import Metrics
 
 if TYPE_CHECKING:
