@@ -6,10 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from reidctl.cli.app import build, globals_first
 from reidctl.cli.boundary import guarded
 from reidctl.cli.output import output
+
+
+# Property tests are judged by what they find, not by how busy the machine is; where changes are judged, by the same
+# examples each time.
+settings.register_profile(
+    "unhurried",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
+settings.load_profile("unhurried")
 
 
 @dataclass(frozen=True)

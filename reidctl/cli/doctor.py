@@ -95,9 +95,9 @@ def _torch() -> dict[str, Any]:
 
 def _openvino() -> dict[str, Any]:
     try:
-        import openvino
+        from reidctl.runtimes.engine import engine
 
-        core = openvino.Core()
+        core = engine()
         return {
             device: {
                 "name": str(core.get_property(device, "FULL_DEVICE_NAME")),

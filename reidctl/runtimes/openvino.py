@@ -11,6 +11,7 @@ from annotated_types import Ge
 from pydantic import Field
 
 from reidctl.errors import InputError
+from reidctl.runtimes.engine import engine
 from reidctl.runtimes.graph import embedding_output, explained, image_input, read_graph, read_info
 
 if TYPE_CHECKING:
@@ -38,10 +39,7 @@ class OpenVINORuntime:
     def __init__(
         self, hint: Hint = "throughput", chunk: Chunk = 8, *, path: Path, device: str, precision: str | None
     ) -> None:
-        # Imported here, so that asking a runtime for its suffixes does not load an engine.
-        from openvino import Core
-
-        self._core = Core()
+        self._core = engine()
         self.device = _device(self._core, device)
         self.precision = _precision(precision)
         graph = read_graph(path)
@@ -72,13 +70,19 @@ class OpenVINORuntime:
         """Embed every batch, several at once; the next one is drawn when a request is free for it.
 
         done takes the number of a batch, from 0, and its embeddings [B, D], in the order of completion, from threads of
-        the engine; the array is valid during the call only. A file with a fixed batch takes batches up to its size.
+        the engine; the array is valid during the call only. What done raises ends the stream and is raised here.
+        A file with a fixed batch takes batches up to its size.
         """
+
+        failures: list[Exception] = []
 
         def finish(request: Any, job: tuple[int, int, UInt8]) -> None:
             index, count, _ = job
-            output = request.get_output_tensor().data
-            done(index, output.reshape(len(output), -1)[:count])
+            try:
+                output = request.get_output_tensor().data
+                done(index, output.reshape(len(output), -1)[:count])
+            except Exception as error:  # It would abort the process in the engine's thread.
+                failures.append(error)
 
         used: dict[int, Any] = {}
         with explained(f"{self._path}: OpenVINO fails on {self.device}"):
@@ -91,9 +95,13 @@ class OpenVINORuntime:
                     # The job holds the array for as long as the engine reads from it.
                     used[len(fed)].start_async([fed], (index, len(images), fed), share_inputs=True)
                     used[len(fed)].get_idle_request_id()
+                    if failures:
+                        break
             finally:
                 for queue in used.values():
                     queue.wait_all()
+        if failures:
+            raise failures[0]
 
     def _padded(self, images: UInt8) -> UInt8:
         missing = (self.batch or len(images)) - len(images)

@@ -4,7 +4,10 @@ import logging
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from reidctl.errors import MissingExtra
 
@@ -43,3 +46,18 @@ def warn(message: str) -> str:
 
 def process() -> int:
     return os.getpid()
+
+
+def engines_after_listing() -> set[str]:
+    from reidctl.registry import runtimes
+
+    for name in runtimes.names():
+        runtimes.load(name)
+    return {"torch", "openvino"} & sys.modules.keys()
+
+
+def engines_after_embedding(path: Path) -> set[str]:
+    from reidctl.runtimes import open_embedder
+
+    open_embedder(path).embed([np.zeros((32, 16, 3), np.uint8)])
+    return {"torch", "openvino"} & sys.modules.keys()

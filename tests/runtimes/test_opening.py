@@ -9,7 +9,9 @@ from PIL import Image
 from reidctl.errors import InputError, PluginError, UnknownName
 from reidctl.registry import API_VERSION, Entry, runtimes
 from reidctl.runtimes import open_embedder, opening
+from reidctl.runtimes.child import run_in_child
 from reidctl.types import Spec
+from tests.runtimes import jobs
 from tests.runtimes.artefacts import Real, colour_onnx, mean_colours, pictures
 
 
@@ -142,3 +144,9 @@ def test_a_broken_guest_is_left_out_with_one_warning(
     assert caplog.text.count("'broken' is left out") == 1
     with pytest.raises(PluginError, match="there_is_no_such_module"):
         open_embedder(tmp_path / "net.onnx", runtime="broken")
+
+
+def test_an_engine_is_loaded_when_it_is_needed_and_no_other(tmp_path: Path) -> None:
+    assert run_in_child(jobs.engines_after_listing, timeout_s=60) == set()
+    path = colour_onnx(tmp_path / "colour.onnx")
+    assert run_in_child(jobs.engines_after_embedding, path, timeout_s=60) == {"openvino"}

@@ -221,6 +221,24 @@ def test_a_stream_that_breaks_off_leaves_the_runtime_usable(tmp_path: Path) -> N
     assert close(runtime.embed_batch(pictures(9)), mean_colours(pictures(9)))
 
 
+def test_what_the_receiver_raises_ends_the_stream(tmp_path: Path) -> None:
+    runtime = opened(colour_onnx(tmp_path / "colour.onnx"))
+    drawn: list[int] = []
+
+    def many() -> Iterator[NDArray[np.uint8]]:
+        for number in range(1000):
+            drawn.append(number)
+            yield pictures(1)
+
+    def refuse(index: int, embeddings: NDArray[np.float32]) -> None:
+        raise ValueError("no room for it")
+
+    with pytest.raises(ValueError, match="no room for it"):
+        runtime.embed_stream(many(), refuse)
+    assert len(drawn) < 1000
+    assert close(runtime.embed_batch(pictures(9)), mean_colours(pictures(9)))
+
+
 PUBLISHED = {
     "0287-FP32/person-reidentification-retail-0287.xml": (0.938, 0.881, "f32"),
     "0287-INT8/person-reidentification-retail-0287.xml": (0.941, 0.883, "int8"),
