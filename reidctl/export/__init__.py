@@ -2,6 +2,6 @@
 
 from reidctl.export.ir import export_ir
 from reidctl.export.onnx import export_onnx
-from reidctl.export.verify import Verification, verify
+from reidctl.export.verification import Verification, verify
 
 __all__ = ["Verification", "export_ir", "export_onnx", "verify"]

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from reidctl.errors import CheckFailed, ConfigError, InputError
 from reidctl.export.check import open_exported, require_same
 from reidctl.export.int8 import quantized, require_static
-from reidctl.export.verify import verify
+from reidctl.export.verification import verify
 from reidctl.files import replacing
 from reidctl.runtimes.graph import explained, image_input, read_graph, read_info, write_info
 from reidctl.types import ArtefactInfo, Sample

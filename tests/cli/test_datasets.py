@@ -21,7 +21,9 @@ def root(cli: Cli, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["market1501", "msmt17"])
 def test_what_was_exported_is_counted_by_the_reader(cli: Cli, root: Path, name: str) -> None:
-    parts = {row["part"]: row for row in json.loads(cli("datasets", "stats", name, "--root", root, "--json").out)["parts"]}
+    parts = {
+        row["part"]: row for row in json.loads(cli("datasets", "stats", name, "--root", root, "--json").out)["parts"]
+    }
     assert (parts["train"]["images"], parts["train"]["identities"], parts["train"]["cameras"]) == (8, 2, 2)
     assert (parts["query"]["images"], parts["gallery"]["images"]) == (4, 4)
 

@@ -16,7 +16,10 @@ def test_a_folder_is_read_with_those_below_it_by_path(tmp_path: Path) -> None:
 
 def test_a_list_counts_from_its_own_folder(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("x/1.jpg\n\n 2.jpg \n")
-    assert [sample.image for sample in listed_images(tmp_path / "list.txt")] == [tmp_path / "x/1.jpg", tmp_path / "2.jpg"]
+    assert [sample.image for sample in listed_images(tmp_path / "list.txt")] == [
+        tmp_path / "x/1.jpg",
+        tmp_path / "2.jpg",
+    ]
 
 
 def test_one_image_is_a_list_of_one(tmp_path: Path) -> None:
