@@ -12,7 +12,6 @@ from reidctl.cli.app import build, globals_first
 from reidctl.cli.boundary import guarded
 from reidctl.cli.output import output
 
-
 # Property tests are judged by what they find, not by how busy the machine is; where changes are judged, by the same
 # examples each time.
 settings.register_profile(

@@ -10,6 +10,7 @@ import typer
 from reidctl.cli.options import Force, Model
 from reidctl.cli.output import output
 from reidctl.errors import ConfigError
+from reidctl.types import Sample
 
 app = typer.Typer(help="Convert networks to ONNX and OpenVINO IR.", no_args_is_help=True)
 
@@ -36,8 +37,18 @@ def ir(
     model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", show_default=False)],
     folder: Annotated[Path, typer.Option("--output", "-o", help="Folder to write .xml and .bin into.")] = Path(),
     weights: Annotated[
-        Literal["fp32", "fp16"], typer.Option("--weights", help="How weights are stored; fp16 halves the file.")
+        Literal["fp32", "fp16", "int8"],
+        typer.Option("--weights", help="fp16 halves the file; int8 quantises weights and maps, and needs --calib."),
     ] = "fp32",
+    calib: Annotated[
+        str | None,
+        typer.Option(
+            "--calib",
+            metavar="FOLDER|NAME[=DIR]",
+            help="Images like those it will see, to quantise on: a folder, or a data set's training images.",
+            show_default=False,
+        ),
+    ] = None,
     input_: Annotated[
         Literal["bgr", "rgb", "normalized"],
         typer.Option(
@@ -52,7 +63,21 @@ def ir(
     from reidctl.files import refuse_existing
 
     refuse_existing(folder / f"{model.stem}.xml", force)
-    output.text(str(export_ir(model, folder, weights=weights, input=input_, batch=_batch(batch))))
+    if (weights == "int8") != (calib is not None):
+        raise ConfigError("--weights int8 and --calib go together", "write --weights int8 --calib FOLDER")
+    samples = _calibration(calib) if calib else ()
+    made = export_ir(model, folder, weights=weights, input=input_, batch=_batch(batch), calibration=samples)
+    output.text(str(made))
+
+
+def _calibration(text: str) -> tuple[Sample, ...]:
+    from reidctl.cli.targets import DEFAULT_ROOT, open_data
+    from reidctl.data.listing import listed_images
+
+    if Path(text).is_dir():
+        return listed_images(Path(text))
+    data = open_data(text, DEFAULT_ROOT)
+    return data.train or data.gallery
 
 
 def _batch(text: str) -> int | Literal["dynamic"]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from reidctl.config import load_config
+from reidctl.data.loader import normalize
 from reidctl.errors import InputError
 from reidctl.runtimes.fusing import fuse_batch_norms
 from reidctl.training.checkpoint import Checkpoint, build_model, describe
 from reidctl.training.device import resolve_device
 from reidctl.training.validation import ModelEmbedder
+
+if TYPE_CHECKING:
+    from reidctl.types import Float32, UInt8
 
 PRECISIONS = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
@@ -35,6 +40,14 @@ class NetworkEmbedder(ModelEmbedder):
         fuse_batch_norms(network)
         network.to(memory_format=torch.channels_last).to(place)
         super().__init__(_InPrecision(network, place, PRECISIONS[self.precision]), checkpoint.info, place)
+        self._network, self._place = network, place
+
+    @torch.inference_mode()
+    def feature_maps(self, images: UInt8) -> Float32:
+        """images [B, H, W, 3] uint8 RGB -> the maps that the network pools [B, C, h, w], in float32."""
+        batch = torch.from_numpy(images).permute(0, 3, 1, 2).to(self._place)
+        maps: Float32 = self._network.feature_maps(normalize(batch, self.info.image)).cpu().numpy()  # type: ignore[operator]
+        return maps
 
 
 class _InPrecision(nn.Module):

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from reidctl.registry import losses, models, transforms
 from reidctl.registry import datasets as data_sets
+from reidctl.registry import losses, models, transforms
 from reidctl.testing import check_dataset, check_loss, check_model, check_transform
 from reidctl.types import Spec
 
