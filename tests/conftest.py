@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -53,8 +54,12 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
         captured = capsys.readouterr()
         return Result(code, captured.out, captured.err)
 
+    logger = logging.getLogger("reidctl")
+    before = logger.handlers, logger.level, logger.propagate
     yield run
     output.configure(quiet=False, no_color=False, debug=False)
+    logger.handlers, logger.propagate = before[0], before[2]
+    logger.setLevel(before[1])
 
 
 @pytest.fixture(scope="session")
