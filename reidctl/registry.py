@@ -79,9 +79,17 @@ def _package(distribution: Distribution | None) -> tuple[str, str]:
 
 
 @cache
+def _installed() -> dict[str, list[EntryPoint]]:
+    """The entry points of our groups; kept, because every look at them reads the metadata of all packages anew."""
+    points = entry_points()
+    groups = ["reidctl.api", *(registry.group for registry in REGISTRIES)]
+    return {group: list(points.select(group=group)) for group in groups}
+
+
+@cache
 def _api_versions() -> dict[str, int]:
     versions = {}
-    for point in entry_points(group="reidctl.api"):
+    for point in _installed()["reidctl.api"]:
         number = point.value.removeprefix("v")
         if point.name == "version" and number.isdecimal():
             versions[_package(point.dist)[0]] = int(number)
@@ -100,7 +108,7 @@ class Registry:
     def entries(self) -> tuple[Entry, ...]:
         """Every declared part, sorted by name, then package; nothing is imported."""
         found = []
-        for point in entry_points(group=self.group):
+        for point in _installed()[self.group]:
             package, version = _package(point.dist)
             api = _api_versions().get(package)
             found.append(Entry(self.kind, point.name, package, version, point.value, api, point))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class StrictModel(BaseModel):
     """A frozen record that takes no unknown key, no value of another type and no infinity."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class Spec(BaseModel):
@@ -36,7 +36,7 @@ class Spec(BaseModel):
     The parameters are checked against the signature of what the name stands for, not here.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
     name: Annotated[str, MinLen(1), Field(description="registered name, or package:name where two packages offer it")]
 
@@ -199,7 +199,7 @@ class ArtefactInfo(BaseModel):
     metrics are fractions of 1 by `<data set>.<metric>`; versions are those of the packages that wrote the file.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     model: str
     preset: str | None = None

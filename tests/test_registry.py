@@ -27,6 +27,11 @@ class Ring:
 '''
 
 
+def _look_again() -> None:
+    registries._installed.cache_clear()
+    registries._api_versions.cache_clear()
+
+
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Put a package with one module and its entry points where Python finds it."""
@@ -45,11 +50,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         stated = f"[reidctl.api]\nversion = {api}\n" if api else ""
         points = "\n".join(f"{name} = {target}" for name, target in parts.items())
         (info / "entry_points.txt").write_text(f"{stated}[reidctl.{kind}]\n{points}\n")
-        registries._api_versions.cache_clear()
+        _look_again()
 
-    registries._api_versions.cache_clear()
+    _look_again()
     yield run
-    registries._api_versions.cache_clear()
+    _look_again()
     for module in modules:
         sys.modules.pop(module, None)
 

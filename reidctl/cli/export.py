@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from reidctl.cli.options import Force, Model
 from reidctl.cli.output import output
 from reidctl.errors import ConfigError
-from reidctl.types import Sample
+
+if TYPE_CHECKING:
+    from reidctl.types import Sample
 
 app = typer.Typer(help="Convert networks to ONNX and OpenVINO IR.", no_args_is_help=True)
 

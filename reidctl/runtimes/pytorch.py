@@ -27,3 +27,7 @@ class PyTorchRuntime:
     def embed_batch(self, images: UInt8) -> Float32:
         """images [B, H, W, 3] uint8 RGB -> embeddings [B, D] float32."""
         return self._network.embed_batch(images)
+
+    def feature_maps(self, images: UInt8) -> Float32:
+        """images [B, H, W, 3] uint8 RGB -> the maps that the network pools [B, C, h, w]."""
+        return self._network.feature_maps(images)

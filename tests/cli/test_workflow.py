@@ -1,0 +1,240 @@
+"""From a checkpoint to every artefact and back, through the commands."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from reidctl.config import RunConfig, load_config
+from reidctl.training.checkpoint import build_model, describe, save_checkpoint
+from tests.conftest import Cli
+
+PEOPLE = "{name: synthetic, train_identities: 2, test_identities: 3, cameras: 2, images_per_camera: 2}"
+
+
+def _config() -> RunConfig:
+    return load_config(
+        sets=[
+            "model={name: fpn_osnet_x0_25, pooling: avg, embedding_dim: 32}",
+            "data.image={height: 64, width: 32}",
+            f"data.targets=[{PEOPLE}]",
+            "eval.ranks=[1, 2]",
+        ]
+    ).config
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network with fresh weights."""
+    torch.manual_seed(0)
+    config = _config()
+    model = build_model(config)
+    path = tmp_path_factory.mktemp("model") / "net.safetensors"
+    save_checkpoint(path, model, config, describe(model, config))
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(checkpoint: Path) -> tuple[Path, Path]:
+    """The same network as ONNX and IR, made by the commands' own functions."""
+    from reidctl import export_ir, export_onnx
+
+    onnx = export_onnx(checkpoint, checkpoint.with_suffix(".onnx"))
+    return onnx, export_ir(onnx, checkpoint.parent / "ir")
+
+
+def test_all_three_artefacts_have_the_same_metrics(cli: Cli, checkpoint: Path, exported: tuple[Path, Path]) -> None:
+    found = []
+    for model in (checkpoint, *exported):
+        result = cli("eval", model, "--data", PEOPLE, "--json")
+        assert result.code == 0, result.err
+        found.append(json.loads(result.out)["targets"]["synthetic"])
+    for other in found[1:]:
+        assert other["mAP"] == pytest.approx(found[0]["mAP"], abs=1e-6)
+    assert found[0]["valid_queries"] == 6
+    assert found[0]["gallery"] == 6
+
+
+def test_eval_tests_what_the_model_was_trained_for(cli: Cli, checkpoint: Path) -> None:
+    result = cli("eval", checkpoint)
+    assert result.code == 0
+    assert "rank-2" in result.out
+    assert "synthetic" in result.out
+
+
+def test_a_bound_that_does_not_hold_is_exit_1_after_the_result(cli: Cli, checkpoint: Path) -> None:
+    result = cli("eval", checkpoint, "--json", "--fail-under", "mAP=1.01")
+    assert result.code == 1
+    assert json.loads(result.out)["schema"] == "reidctl.eval/1"
+    assert "is under 1.01" in result.err
+
+
+@pytest.mark.parametrize(
+    ("bound", "words"), [("mAP", "not METRIC=VALUE"), ("mapp=0.1", "no metric 'mapp'"), ("mAP=x", "not METRIC=VALUE")]
+)
+def test_a_bound_that_says_nothing_is_exit_2(cli: Cli, checkpoint: Path, bound: str, words: str) -> None:
+    result = cli("eval", checkpoint, "--fail-under", bound)
+    assert result.code == 2
+    assert words in result.err
+
+
+def test_an_onnx_file_has_no_targets_of_its_own(cli: Cli, exported: tuple[Path, Path]) -> None:
+    result = cli("eval", exported[0])
+    assert result.code == 2
+    assert result.err == "error: no data set to test on\nhint:  name one: --data market1501 --root DIR\n"
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [("missing.onnx", "missing.onnx"), ("retail-0268", "did you mean the preset 'retail-0267'?"), ("LICENSE", "LICENSE")],
+)
+def test_what_is_no_model_is_one_line(cli: Cli, model: str, words: str) -> None:
+    result = cli("eval", model, "--data", PEOPLE)
+    assert result.code == 2
+    assert words in result.err
+    assert "Traceback" not in result.err
+
+
+def test_rank_galleries_are_drawn_and_not_replaced(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    result = cli("visrank", checkpoint, "-o", folder, "--topk", "3", "--worst", "2", "--html")
+    assert result.code == 0, result.err
+    pictures = list((folder / "synthetic").glob("*.jpg"))
+    assert len(pictures) == 2
+    assert (folder / "synthetic" / "index.html").is_file()
+    assert cli("visrank", checkpoint, "-o", folder).code == 2
+
+
+def test_a_query_that_is_not_there_suggests_the_nearest(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:
+    result = cli("visrank", checkpoint, "-o", tmp_path / "out", "--query", "5000_c1_000")
+    assert result.code == 2
+    assert "did you mean '5000_c1_0000'?" in result.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_activation_maps_are_drawn(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:
+    result = cli("visact", checkpoint, "-o", tmp_path / "out", "--limit", "1")
+    assert result.code == 0, result.err
+    [picture] = (tmp_path / "out" / "synthetic").glob("*.jpg")
+    width, height = Image.open(picture).size
+    assert width > 3 * 64
+    assert height == 128
+
+
+def test_activation_maps_of_an_ir_cannot_be_had(cli: Cli, exported: tuple[Path, Path], tmp_path: Path) -> None:
+    result = cli("visact", exported[1], "--data", PEOPLE, "-o", tmp_path / "out")
+    assert result.code == 2
+    assert "give the checkpoint it was made from" in result.err
+
+
+def test_export_writes_what_verify_finds_the_same(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:
+    onnx, ir = tmp_path / "model.onnx", tmp_path / "ir"
+    assert cli("export", "onnx", checkpoint, "-o", onnx).out == f"{onnx}\n"
+    assert cli("export", "ir", onnx, "-o", ir, "--weights", "fp16").out == f"{ir / 'model.xml'}\n"
+    result = cli("verify", checkpoint, ir / "model.xml", "--limit", "8", "--json")
+    assert result.code == 0, result.err
+    found = json.loads(result.out)
+    assert found["ok"]
+    assert found["precisions"] == ["f32", "f16"]
+    assert cli("export", "onnx", checkpoint, "-o", onnx).code == 2
+
+
+def test_other_weights_are_exit_1(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    config = _config()
+    model = build_model(config)
+    other = tmp_path / "other.safetensors"
+    save_checkpoint(other, model, config, describe(model, config))
+    result = cli("verify", checkpoint, other, "--limit", "8")
+    assert result.code == 1
+    assert result.out.rstrip().endswith("not the same network")
+
+
+@pytest.mark.parametrize("batch", ["0", "x", "-1"])
+def test_a_batch_that_is_none_is_refused(cli: Cli, checkpoint: Path, tmp_path: Path, batch: str) -> None:
+    result = cli("export", "onnx", checkpoint, "-o", tmp_path / "x.onnx", "--batch", batch)
+    assert result.code == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_int8_needs_images_to_quantise_on(cli: Cli, exported: tuple[Path, Path]) -> None:
+    result = cli("export", "ir", exported[0], "--weights", "int8")
+    assert result.code == 2
+    assert "--calib" in result.err
+
+
+def test_bench_measures_what_it_is_given(cli: Cli, exported: tuple[Path, Path]) -> None:
+    result = cli(
+        "bench", exported[1], "--precision", "f32", "--batch", "1", "--hint", "latency", "--seconds", "0.2", "--json"
+    )
+    assert result.code == 0, result.err
+    [row] = json.loads(result.out)["rows"]
+    assert row["fps"] > 0
+    assert row["p50_ms"] <= row["p90_ms"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--precision", "f64"), ("--batch", "0"), ("--batch", ""), ("--hint", "speed")]
+)
+def test_bench_refuses_what_there_is_not(cli: Cli, exported: tuple[Path, Path], option: str, value: str) -> None:
+    assert cli("bench", exported[1], option, value).code == 2
+
+
+def test_embed_and_search_find_the_image_itself(cli: Cli, exported: tuple[Path, Path], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in "abc":
+        Image.fromarray(rng.integers(0, 256, (64, 32, 3), np.uint8)).save(images / f"{name}.png")
+    for shard in (1, 2):
+        part = tmp_path / "parts" / f"{shard}.parquet"
+        assert cli("embed", images, "-m", exported[1], "-o", part, "--shard", f"{shard}/2").code == 0
+    result = cli("search", images / "b.png", tmp_path / "parts", "-m", exported[1], "-k", "2", "--json")
+    assert result.code == 0, result.err
+    first, second = json.loads(result.out)["results"]
+    assert (first["name"], first["rank"]) == ("b", 1)
+    assert first["distance"] == pytest.approx(0, abs=1e-5)
+    assert second["distance"] >= first["distance"]
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b"])
+def test_a_shard_that_is_none_is_refused(cli: Cli, exported: tuple[Path, Path], tmp_path: Path, shard: str) -> None:
+    (tmp_path / "x.png").touch()
+    assert cli("embed", tmp_path, "-m", exported[1], "-o", tmp_path / "f.parquet", "--shard", shard).code == 2
+
+
+def test_training_runs_refuses_to_replace_and_plans(cli: Cli, tmp_path: Path) -> None:
+    line = [
+        *(
+            "train",
+            "--set",
+            "model={name: fpn_osnet_x0_25, pooling: avg}",
+            "--set",
+            "data.image={height: 32, width: 16}",
+        ),
+        *("--set", f"data.sources=[{PEOPLE}]", "--set", f"data.targets=[{PEOPLE}]", "--set", f"runs={tmp_path}"),
+        *("--set", "train.batch_size=4", "--set", "train.epochs=1", "--set", "data.images_per_identity=2"),
+        *("--set", "data.workers=0", "--run", "one"),
+    ]
+    planned = cli(*line, "--dry-run", "--json")
+    assert planned.code == 0, planned.err
+    assert json.loads(planned.out)["train"]["identities"] == 2
+    assert not (tmp_path / "one").exists()
+    trained = cli(*line, "--json")
+    assert trained.code == 0, trained.err
+    assert "synthetic.mAP" in json.loads(trained.out)["metrics"]
+    again = cli(*line)
+    assert again.code == 2
+    assert "--exist-ok" in again.err
+    assert cli("eval", tmp_path / "one").code == 0
+    refused = cli("train", "--resume", tmp_path / "one", "--set", "seed=1")
+    assert refused.code == 2
+
+
+def test_resuming_nothing_is_one_line(cli: Cli, tmp_path: Path) -> None:
+    result = cli("train", "--resume", tmp_path)
+    assert result.code == 2
+    assert result.err.startswith(f"error: {tmp_path}: no run to go on with")
