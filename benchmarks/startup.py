@@ -1,6 +1,6 @@
-"""How long commands that compute nothing take, as whole processes: median of several runs after one that is not counted.
+"""How long commands that compute nothing take, as whole processes: median of several runs after a warm-up.
 
-    python benchmarks/startup.py [--runs 10] [--json]
+python benchmarks/startup.py [--runs 10] [--json]
 """
 
 from __future__ import annotations
