@@ -42,7 +42,8 @@ def visact(
             (temporary / target.name).mkdir(parents=True)
             with output.progress(f"draw {target.name}", len(samples)) as advance:
                 for sample in samples:
-                    array = load_array(sample, opened.embedder.info.image)
+                    # A copy, because torch takes only arrays that may be written to.
+                    array = load_array(sample, opened.embedder.info.image).copy()
                     feature_map = opened.embedder.runtime.feature_maps(array[None])[0]
                     picture = draw_activation(read_image(sample.image), feature_map)
                     picture.save(temporary / target.name / f"{sample.name}.jpg", quality=92)
