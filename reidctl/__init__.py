@@ -11,14 +11,14 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from reidctl.api import create_model, list_models, load_dataset
-    from reidctl.bench import bench
+    from reidctl.benchmarking import bench
     from reidctl.export import export_ir, export_onnx, verify
     from reidctl.retrieval import evaluate, evaluate_features, rerank
     from reidctl.runtimes import open_embedder
     from reidctl.training import train
 
 _HOMES = {
-    "bench": "reidctl.bench",
+    "bench": "reidctl.benchmarking",
     "create_model": "reidctl.api",
     "evaluate": "reidctl.retrieval",
     "evaluate_features": "reidctl.retrieval",

@@ -1,5 +1,6 @@
 """What is installed is whole: presets, templates and pages travel inside the wheel."""
 
+import pkgutil
 import subprocess
 import sys
 import zipfile
@@ -32,6 +33,11 @@ def test_every_public_name_is_there() -> None:
     for name in reidctl.__all__:
         assert callable(getattr(reidctl, name))
     assert set(reidctl.__all__) <= set(dir(reidctl))
+
+
+def test_no_module_takes_the_place_of_a_public_name() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(reidctl.__path__)}
+    assert not modules & set(reidctl.__all__)
 
 
 def test_importing_the_package_imports_nothing_that_computes() -> None:

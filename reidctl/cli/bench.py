@@ -11,7 +11,7 @@ from reidctl.cli.output import output
 from reidctl.errors import CheckFailed, ConfigError
 
 if TYPE_CHECKING:
-    from reidctl.bench import BenchRow
+    from reidctl.benchmarking import BenchRow
 
 PRECISIONS = ("f32", "bf16", "f16")
 
@@ -38,8 +38,8 @@ def bench(
     json: Json = False,
 ) -> None:
     """Measure images a second, latency, memory and load time, each combination in its own process."""
-    from reidctl.bench import PRESETS
-    from reidctl.bench import bench as measure
+    from reidctl.benchmarking import PRESETS
+    from reidctl.benchmarking import bench as measure
 
     named = models or list(PRESETS)
     precisions, hints = _words(precision), _words(hint)

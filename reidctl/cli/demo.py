@@ -15,7 +15,7 @@ from reidctl.cli.output import output
 from reidctl.errors import CheckFailed
 
 if TYPE_CHECKING:
-    from reidctl.bench import BenchRow
+    from reidctl.benchmarking import BenchRow
     from reidctl.config import RunConfig
     from reidctl.export import Verification
     from reidctl.retrieval.ranking import Ranking
@@ -57,7 +57,7 @@ def demo(
     json: Json = False,
 ) -> None:
     """Train, test, draw, export, verify and benchmark a retail network, in a few minutes on a CPU."""
-    from reidctl.bench import bench
+    from reidctl.benchmarking import bench
     from reidctl.cli.bench import show
     from reidctl.cli.train import configured
     from reidctl.export import verify

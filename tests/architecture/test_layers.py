@@ -21,7 +21,7 @@ LAYERS = {
     "runtimes": 3,
     "training": 3,
     "export": 3,
-    "bench": 3,
+    "benchmarking": 3,
     "testing": 3,
     "scaffold": 3,
     "complexity": 3,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reidctl.bench import BenchRow, bench, run
+from reidctl.benchmarking import BenchRow, bench, run
 from reidctl.errors import InputError
 from tests.runtimes.artefacts import HEIGHT, WIDTH, colour_onnx, make_real
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reidctl.bench import worker
-from reidctl.bench.worker import Job, measure, peak_memory_mib
+from reidctl.benchmarking import worker
+from reidctl.benchmarking.worker import Job, measure, peak_memory_mib
 from reidctl.errors import InputError
 from tests.runtimes.artefacts import HEIGHT, WIDTH, colour_onnx, pictures
 

@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from reidctl.bench.worker import Job, Measured, measure
+from reidctl.benchmarking.worker import Job, Measured, measure
 from reidctl.errors import InputError, ReidError
 from reidctl.export.onnx import export_onnx
 from reidctl.runtimes.child import run_in_child

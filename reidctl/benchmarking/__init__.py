@@ -1,5 +1,5 @@
 """Speed, memory and load time of artefacts on this machine."""
 
-from reidctl.bench.run import PRESETS, BenchRow, bench
+from reidctl.benchmarking.run import PRESETS, BenchRow, bench
 
 __all__ = ["PRESETS", "BenchRow", "bench"]
