@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol
 
 from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
+    from torch import Tensor
 
     Float32 = NDArray[np.float32]
     UInt8 = NDArray[np.uint8]
@@ -108,6 +109,8 @@ class ReidData:
     Identities of train are 0…n-1 without gaps; those of query and gallery are the data set's own.
     Any of the three may be empty (a training-only or test-only set). distractors are gallery
     identities that stand for nobody (0 in Market-1501): they match no query and never become a class.
+    train_identities[label] is the number that query and gallery would give the person of a training label; empty where
+    the data set numbers its training people apart, so that nothing tells whether they are tested on, too.
     """
 
     name: str
@@ -115,16 +118,31 @@ class ReidData:
     query: tuple[Sample, ...] = ()
     gallery: tuple[Sample, ...] = ()
     distractors: frozenset[int] = frozenset()
+    train_identities: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         known = {sample.identity for sample in self.train}
         if known != set(range(len(known))):
             raise InputError(f"data set '{self.name}': training identities are not 0…{len(known) - 1} without gaps")
+        if self.train_identities and not len(known) == len(self.train_identities) == len(set(self.train_identities)):
+            raise InputError(f"data set '{self.name}': {len(known)} training identities have not as many numbers")
 
     @property
     def num_identities(self) -> int:
         """Number of training identities."""
         return len({sample.identity for sample in self.train})
+
+
+class Mixed(NamedTuple):
+    """A training batch whose images may each show two people.
+
+    images [B, 3, H, W]: image i is to `share` (0…1) of the person that its own label names, the rest of it of
+    partners[i] [B] int64.
+    """
+
+    images: Tensor
+    partners: Tensor
+    share: float
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from reidctl.cli.options import Data, Device, Json, Model, Precision, Root
+from reidctl.cli.options import Data, Device, Json, Model, OnBadImage, Precision, Root
 from reidctl.cli.output import output
 from reidctl.errors import CheckFailed, ConfigError, suggestion
 
@@ -31,6 +31,7 @@ def evaluate(
     ] = None,
     flip: Annotated[bool, typer.Option("--flip", help="Average the embeddings of an image and its mirror.")] = False,
     batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, show_default=False)] = None,
+    on_bad_image: OnBadImage = None,
     device: Device = "auto",
     precision: Precision = None,
     fail_under: Annotated[
@@ -48,7 +49,7 @@ def evaluate(
     opened = open_model(model, device, precision)
     settings = opened.settings
     found: dict[str, Metrics] = {}
-    for target in open_targets(data, root, opened.config):
+    for target in open_targets(data, root, opened.config, on_bad_image):
         query, gallery = embed_target(opened, target, flip, batch_size)
         found[target.name] = score(
             query,

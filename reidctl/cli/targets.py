@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from reidctl.cli.output import output
 from reidctl.errors import ConfigError
-from reidctl.registry import datasets
 from reidctl.types import ReidData, Spec
 
 if TYPE_CHECKING:
     from reidctl.config import RunConfig
     from reidctl.config.schema import EvalConfig
+    from reidctl.data.problems import Report
+    from reidctl.data.sources import OnBadImage
     from reidctl.runtimes.opening import ImageEmbedder
     from reidctl.types import Embeddings
 
@@ -62,24 +63,36 @@ def embed_target(
     return query, gallery
 
 
-def open_data(text: str, root: Path) -> ReidData:
-    """The data set that `text` names, below `root` unless it gives its own folder."""
-    spec, own = _parse(text)
-    found: ReidData = datasets.build(spec, root=own or root)
-    return found
+def open_data(text: str, root: Path, report: Report | None = None) -> ReidData:
+    """The data set that `text` names, below `root` unless it gives its own folder; its images are not looked at.
 
-
-def open_targets(texts: Sequence[str], root: Path | None, config: RunConfig | None) -> list[ReidData]:
-    """The data sets to test on: those named, else those of the model's own configuration.
-
-    Raises ConfigError where neither names one, as with a foreign ONNX file.
+    report takes the files that its reader cannot use; without it the first is an error.
     """
+    from reidctl.data.problems import refuse
+    from reidctl.data.sources import open_dataset
+
+    spec, own = _parse(text)
+    return open_dataset(spec, own or root, report or refuse)
+
+
+def open_targets(
+    texts: Sequence[str], root: Path | None, config: RunConfig | None, on_bad_image: OnBadImage | None = None
+) -> list[ReidData]:
+    """The data sets to test on: those named, else those of the model's own configuration; their images are checked.
+
+    Raises ConfigError where neither names one, as with a foreign ONNX file, InputError for bad images, unless
+    `on_bad_image` or else the model's configuration skips them.
+    """
+    from reidctl.data.sources import load_target
+
     trained_at = config.data.root if config else DEFAULT_ROOT
+    rule: OnBadImage = on_bad_image or (config.data.on_bad_image if config else "error")
     if texts:
-        return [open_data(text, root or trained_at) for text in texts]
+        named = [_parse(text) for text in texts]
+        return [load_target(spec, own or root or trained_at, rule) for spec, own in named]
     if config is None or not config.data.targets:
         raise ConfigError("no data set to test on", "name one: --data market1501 --root DIR")
-    return [datasets.build(spec, root=root or trained_at) for spec in config.data.targets]
+    return [load_target(spec, root or trained_at, rule) for spec in config.data.targets]
 
 
 def _parse(text: str) -> tuple[Spec, Path | None]:

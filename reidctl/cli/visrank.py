@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reidctl.cli.options import Data, Device, Force, Json, Model, Root
+from reidctl.cli.options import Data, Device, Force, Json, Model, OnBadImage, Root
 from reidctl.cli.output import output
 from reidctl.errors import ConfigError, suggestion
 
@@ -29,6 +29,7 @@ def visrank(
     ] = [],
     html: Annotated[bool, typer.Option("--html", help="An index.html to browse them, worst first.")] = False,
     rerank: Annotated[bool, typer.Option("--rerank", help="k-reciprocal re-ranking.")] = False,
+    on_bad_image: OnBadImage = None,
     device: Device = "auto",
     force: Force = False,
     json: Json = False,
@@ -47,7 +48,7 @@ def visrank(
     settings = opened.settings
     drawn: dict[str, int] = {}
     with replacing(folder) as temporary:
-        for target in open_targets(data, root, opened.config):
+        for target in open_targets(data, root, opened.config, on_bad_image):
             queries, gallery = embed_target(opened, target)
             ranking = rank_gallery(
                 queries, gallery, topk, metric=settings.metric, rerank=Rerank() if rerank else settings.rerank

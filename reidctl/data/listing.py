@@ -7,7 +7,7 @@ from pathlib import Path
 from reidctl.errors import InputError
 from reidctl.types import Sample
 
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 def listed_images(path: Path) -> tuple[Sample, ...]:

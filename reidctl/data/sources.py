@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Literal
 
 from reidctl.config.schema import DataConfig
+from reidctl.data.checking import bad_images
+from reidctl.data.leakage import shared_images, shared_people
+from reidctl.data.matching import no_match_cause, unmatched
+from reidctl.data.problems import Problem, Report, listed, refuse
 from reidctl.errors import InputError, PluginError
 from reidctl.registry import datasets
 from reidctl.types import ReidData, Sample, Spec
+
+logger = logging.getLogger(__name__)
+
+OnBadImage = Literal["error", "skip"]
+
+
+def load_data(config: DataConfig) -> tuple[ReidData, list[ReidData]]:
+    """What `load_sources` and `load_targets` give, when nothing that is tested on is trained on, too.
+
+    Raises InputError for a source and a target that share images or people, unless `allow_leakage`.
+    """
+    sources, targets = _sources(config), load_targets(config)
+    if not config.allow_leakage:
+        _require_apart(config, sources, targets)
+    return _joined(sources), targets
 
 
 def load_sources(config: DataConfig) -> ReidData:
@@ -18,62 +40,120 @@ def load_sources(config: DataConfig) -> ReidData:
     Identities and cameras are numbered from 0 without gaps, source by source in the order of the configuration;
     two sources share none. With `combineall` the query and gallery of each source are trained on too, and with
     `min_images_per_identity` identities of fewer images are left out, both before the sources are joined.
-    Raises InputError for a source without training images or without an identity of enough of them.
+    Raises InputError for a source without training images or without an identity of enough of them, and for bad
+    images (`reidctl.data.checking`), which `on_bad_image: skip` leaves out and counts in a warning.
     """
-    sources = [_prepared(_load(config, f"data.sources.{i}", spec), config) for i, spec in enumerate(config.sources)]
-    return _joined(sources)
+    return _joined(_sources(config))
 
 
 def load_targets(config: DataConfig) -> list[ReidData]:
     """The data sets to test on, each under a name of its own.
 
-    Raises InputError for one that cannot be scored: without query, gallery, or any pair across cameras.
+    Raises InputError for one that cannot be scored: without query, gallery, or any pair across cameras, and for bad
+    images as `load_sources` does.
     """
-    targets = [_load(config, f"data.targets.{i}", spec) for i, spec in enumerate(config.targets)]
-    for target in targets:
-        _require_test(target)
+    targets = [
+        load_target(spec, config.root, config.on_bad_image, f"data.targets.{i}")
+        for i, spec in enumerate(config.targets)
+    ]
     names = _distinct([target.name for target in targets])
     return [replace(target, name=name) for target, name in zip(targets, names, strict=True)]
 
 
-def _load(config: DataConfig, at: str, spec: Spec) -> ReidData:
-    data = datasets.build(spec, at=at, root=config.root)
+def load_target(spec: Spec, root: Path, on_bad_image: OnBadImage = "error", at: str = "") -> ReidData:
+    """One data set to test on, as `load_targets` gives it; `at` is the key path that errors name."""
+    found: list[Problem] = []
+    data = open_dataset(spec, root, found.append, at)
+    bad = _judged(data, found, (*data.query, *data.gallery), on_bad_image)
+    data = replace(
+        data,
+        query=tuple(sample for sample in data.query if sample.image not in bad),
+        gallery=tuple(sample for sample in data.gallery if sample.image not in bad),
+    )
+    _require_test(data)
+    return data
+
+
+def open_dataset(spec: Spec, root: Path, report: Report = refuse, at: str = "") -> ReidData:
+    """The data set that `spec` names, below `root`; files and lines that its reader cannot use go to `report`."""
+    data = datasets.build(spec, at=at, root=root, report=report)
     if not isinstance(data, ReidData):
         origin = datasets.find(spec.name).origin
         raise PluginError(f"data set '{spec.name}' from {origin} returned a {type(data).__name__}, not a ReidData")
     return data
 
 
-def _prepared(data: ReidData, config: DataConfig) -> ReidData:
-    if config.combineall:
-        data = _with_test_images(data)
-    if not data.train:
+def _sources(config: DataConfig) -> list[ReidData]:
+    """Each source as it is trained on, with contiguous labels of its own."""
+    problems: list[list[Problem]] = [[] for _ in config.sources]
+    # All are opened first: a mistake in the configuration shows before any image is looked at.
+    opened = [
+        open_dataset(spec, config.root, found.append, f"data.sources.{index}")
+        for index, (spec, found) in enumerate(zip(config.sources, problems, strict=True))
+    ]
+    sources = []
+    for data, found in zip(opened, problems, strict=True):
+        if config.combineall:
+            data = _with_test_images(data)
+        bad = _judged(data, found, data.train, config.on_bad_image)
+        data = _trained_on(data, [sample for sample in data.train if sample.image not in bad])
+        if not data.train:
+            raise InputError(
+                f"data set '{data.name}' has no training images",
+                "it is for testing only, or its folder is incomplete; `reidctl datasets stats` shows what is there",
+            )
+        sources.append(_without_rare(data, config.min_images_per_identity))
+    return sources
+
+
+def _judged(data: ReidData, found: list[Problem], samples: Sequence[Sample], on_bad_image: OnBadImage) -> set[Path]:
+    """The files of `samples` to leave out; InputError where there is anything bad and it is not to be skipped."""
+    bad = bad_images(samples)
+    problems = [*found, *bad.values()]
+    if not problems:
+        return set()
+    count = _counted(len(problems), "bad image", "bad images")
+    if on_bad_image == "error":
+        remedy = problems[0].hint or "`reidctl datasets verify` lists them all"
         raise InputError(
-            f"data set '{data.name}' has no training images",
-            "it is for testing only, or its folder is incomplete; `reidctl datasets stats` shows what is there",
+            f"data set '{data.name}': {count}: {listed(problems)}",
+            f"{remedy}; data.on_bad_image=skip leaves such images out",
         )
-    return _without_rare(data, config.min_images_per_identity)
+    logger.warning("data set '%s': %s skipped: %s", data.name, count, listed(problems))
+    return set(bad)
 
 
 def _with_test_images(data: ReidData) -> ReidData:
+    """All people of the data set in train; one whose number is known from training keeps that label."""
     people = [s for s in (*data.query, *data.gallery) if s.identity >= 0 and s.identity not in data.distractors]
-    labels = _numbered((s.identity for s in people), first=data.num_identities)
-    return replace(data, train=(*data.train, *(replace(s, identity=labels[s.identity]) for s in people)))
+    labels = {identity: label for label, identity in enumerate(data.train_identities)}
+    new = sorted({sample.identity for sample in people} - labels.keys())
+    known = data.train_identities or data.num_identities == 0
+    labels |= _numbered(new, first=data.num_identities)
+    train = (*data.train, *(replace(s, identity=labels[s.identity]) for s in people))
+    return replace(data, train=train, train_identities=(*data.train_identities, *new) if known else ())
 
 
 def _without_rare(data: ReidData, least: int) -> ReidData:
     counts = Counter(sample.identity for sample in data.train)
-    kept = [identity for identity, count in counts.items() if count >= least]
+    kept = [sample for sample in data.train if counts[sample.identity] >= least]
     if not kept:
+        most = max(counts.values(), default=0)
         raise InputError(
-            f"data set '{data.name}': no identity has {least} training images, the most is {max(counts.values())}",
+            f"data set '{data.name}': no identity has {least} training images, the most is {most}",
             "lower data.min_images_per_identity",
         )
-    if len(kept) == len(counts):
+    return _trained_on(data, kept)
+
+
+def _trained_on(data: ReidData, train: Sequence[Sample]) -> ReidData:
+    """`data` with some of its training samples, whose labels are again without gaps."""
+    if len(train) == len(data.train):
         return data
-    labels = _numbered(kept)
-    train = tuple(replace(s, identity=labels[s.identity]) for s in data.train if s.identity in labels)
-    return replace(data, train=train)
+    labels = _numbered(sample.identity for sample in train)
+    numbers = tuple(data.train_identities[label] for label in labels) if data.train_identities else ()
+    samples = tuple(replace(sample, identity=labels[sample.identity]) for sample in train)
+    return replace(data, train=samples, train_identities=numbers)
 
 
 def _joined(sources: Sequence[ReidData]) -> ReidData:
@@ -92,6 +172,27 @@ def _numbered(values: Iterable[int], first: int = 0) -> dict[int, int]:
     return {value: number for number, value in enumerate(sorted(set(values)), start=first)}
 
 
+def _require_apart(config: DataConfig, sources: Sequence[ReidData], targets: Sequence[ReidData]) -> None:
+    for i, (source, spec) in enumerate(zip(sources, config.sources, strict=True)):
+        for j, (target, tested) in enumerate(zip(targets, config.targets, strict=True)):
+            images = shared_images(source.train, (*target.query, *target.gallery))
+            # Only the numbers of one and the same data set mean the same people.
+            people = shared_people(source, target) if spec == tested else []
+            if not images and not people:
+                continue
+            what = f"{_counted(len(images), 'image', 'images')} (the first '{images[0].name}')" if images else ""
+            who = f"{_counted(len(people), 'person', 'people')} (the first identity {people[0]})" if people else ""
+            raise InputError(
+                f"data.sources.{i} '{source.name}' trains on {' and '.join(filter(None, (what, who)))} that "
+                f"data.targets.{j} '{target.name}' tests on",
+                "keep them apart, or set data.allow_leakage=true and mistrust the scores",
+            )
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def _require_test(data: ReidData) -> None:
     for part, samples in (("query", data.query), ("gallery", data.gallery)):
         if not samples:
@@ -99,13 +200,10 @@ def _require_test(data: ReidData) -> None:
                 f"data set '{data.name}' has no {part} images to test on",
                 "it is for training only, or its folder is incomplete; set data.targets to [] to train without testing",
             )
-    cameras: dict[int, set[int]] = {}
-    for sample in data.gallery:
-        cameras.setdefault(sample.identity, set()).add(sample.camera)
-    if not any(cameras.get(query.identity, set()) - {query.camera} for query in data.query):
+    if len(unmatched(data)) == len(data.query):
+        cause, hint = no_match_cause(data)
         raise InputError(
-            f"data set '{data.name}': no query has a match from another camera in the gallery: nothing can be scored",
-            "mostly the file names carry no camera numbers; `reidctl datasets verify` says more",
+            f"data set '{data.name}': no query has a match from another camera in the gallery: {cause}", hint
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from reidctl.types import ReidData, Sample
@@ -18,6 +19,31 @@ def statistics(data: ReidData) -> list[dict[str, Any]]:
         {"part": "query", **_count(data.query, data.distractors)},
         {"part": "gallery", **_count(data.gallery, data.distractors)},
     ]
+
+
+def counts(data: ReidData) -> dict[str, dict[str, Any]]:
+    """The images of each camera, and of each identity by camera, of train, query and gallery.
+
+    Training identities have the data set's own numbers where it tells them, else their labels.
+    """
+    numbers = dict(enumerate(data.train_identities))
+    return {
+        "train": _by_camera(data.train, numbers),
+        "query": _by_camera(data.query, {}),
+        "gallery": _by_camera(data.gallery, {}),
+    }
+
+
+def _by_camera(samples: tuple[Sample, ...], numbers: dict[int, int]) -> dict[str, Any]:
+    identities: dict[int, Counter[int]] = {}
+    for sample in samples:
+        number = numbers.get(sample.identity, sample.identity)
+        identities.setdefault(number, Counter())[sample.camera] += 1
+    cameras = Counter(sample.camera for sample in samples)
+    return {
+        "cameras": dict(sorted(cameras.items())),
+        "identities": {identity: dict(sorted(found.items())) for identity, found in sorted(identities.items())},
+    }
 
 
 def _count(samples: tuple[Sample, ...], distractors: frozenset[int]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reidctl.datasets.layout import data_folder, jpeg_files
-from reidctl.errors import InputError
+from reidctl.data.problems import Problem, Report, refuse
+from reidctl.datasets.layout import data_folder, jpeg_files, relabelled
 from reidctl.types import ReidData, Sample
 
 NAME = "market1501"
@@ -26,6 +26,7 @@ def market1501(
     ] = False,
     *,
     root: Path,
+    report: Report = refuse,
 ) -> ReidData:
     """Market-1501. Paper: Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015.
 
@@ -33,30 +34,31 @@ def market1501(
     Lies in root/market1501/Market-1501-v15.09.15 (or root/market1501, or root itself). A file is called
     `0002_c1s1_000451_03.jpg`: identity, camera (from 1), sequence, frame, box. Identity -1 is junk and left out;
     0 stands for distractors, which stay in the gallery.
-    Raises InputError for a folder that is missing or empty and for a file name that does not parse.
+    Raises InputError for a folder that is missing or empty; a file name that does not parse goes to `report`.
     """
     folder = data_folder(NAME, root, PLACES, (*PARTS, "images") if distractors_500k else PARTS)
-    train, query, gallery = (list(_samples(folder / part)) for part in PARTS)
+    train, query, gallery = (list(_samples(folder / part, report)) for part in PARTS)
     if distractors_500k:
-        gallery.extend(_samples(folder / "images"))
-    labels = {identity: label for label, identity in enumerate(sorted({sample.identity for sample in train}))}
+        gallery.extend(_samples(folder / "images", report))
+    labelled, numbers = relabelled(train)
     return ReidData(
         NAME,
-        train=tuple(Sample(s.image, s.name, labels[s.identity], s.camera) for s in train),
+        train=labelled,
         query=tuple(query),
         gallery=tuple(gallery),
         distractors=frozenset({DISTRACTOR}),
+        train_identities=numbers,
     )
 
 
-def _samples(folder: Path) -> Iterator[Sample]:
+def _samples(folder: Path, report: Report) -> Iterator[Sample]:
     for path in jpeg_files(NAME, folder):
         match = _FILE.match(path.name)
         if match is None or int(match[2]) == 0:
-            raise InputError(
-                f"data set '{NAME}': {path}: the name tells no identity and camera",
-                "names are like 0002_c1s1_000451_03.jpg; take out files that are none of the data set's",
-            )
+            what = f"the name tells no identity and camera as {NAME} writes them"
+            hint = "names are like 0002_c1s1_000451_03.jpg; take out files that are none of the data set's"
+            report(Problem("misnamed", str(path), what, hint))
+            continue
         identity = int(match[1])
         if identity != JUNK:
             yield Sample(path, path.name[: -len(".jpg")], identity, int(match[2]) - 1)

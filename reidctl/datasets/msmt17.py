@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reidctl.datasets.layout import data_folder
+from reidctl.data.problems import Problem, Report, refuse
+from reidctl.datasets.layout import data_folder, relabelled
 from reidctl.errors import InputError
 from reidctl.types import ReidData, Sample
 
@@ -21,6 +22,7 @@ def msmt17(
     with_validation: Annotated[bool, Field(description="train on the images of list_val.txt, too")] = False,
     *,
     root: Path,
+    report: Report = refuse,
 ) -> ReidData:
     """MSMT17, version 1 or 2. Paper: Wei et al., Person Transfer GAN to Bridge Domain Gap, CVPR 2018.
 
@@ -29,18 +31,19 @@ def msmt17(
     Lies in root/msmt17/MSMT17_V1 or root/msmt17/MSMT17_V2 (or root/msmt17, or root itself), version 1 first.
     The lists have lines of `path identity`; a file is called `0000_000_01_0303morning_0015_0.jpg`, whose third
     field is the camera (from 1).
-    Raises InputError for a folder or list that is missing or empty and for a line that does not parse.
+    Raises InputError for a folder or list that is missing or empty; a line that does not parse goes to `report`.
     """
     folder, (train_folder, test_folder) = _located(root)
-    train = list(_samples(folder / LISTS[0], folder / train_folder))
+    train = list(_samples(folder / LISTS[0], folder / train_folder, report))
     if with_validation:
-        train.extend(_samples(folder / "list_val.txt", folder / train_folder))
-    labels = {identity: label for label, identity in enumerate(sorted({sample.identity for sample in train}))}
+        train.extend(_samples(folder / "list_val.txt", folder / train_folder, report))
+    # Training and test people are numbered apart, each from 0.
+    labelled, _ = relabelled(train)
     return ReidData(
         NAME,
-        train=tuple(Sample(s.image, s.name, labels[s.identity], s.camera) for s in train),
-        query=tuple(_samples(folder / LISTS[1], folder / test_folder)),
-        gallery=tuple(_samples(folder / LISTS[2], folder / test_folder)),
+        train=labelled,
+        query=tuple(_samples(folder / LISTS[1], folder / test_folder, report)),
+        gallery=tuple(_samples(folder / LISTS[2], folder / test_folder, report)),
     )
 
 
@@ -56,9 +59,9 @@ def _located(root: Path) -> tuple[Path, tuple[str, str]]:
     )
 
 
-def _samples(listing: Path, folder: Path) -> Iterator[Sample]:
+def _samples(listing: Path, folder: Path, report: Report) -> Iterator[Sample]:
     try:
-        lines = listing.read_text(encoding="utf-8").splitlines()
+        lines = listing.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"data set '{NAME}': {listing} cannot be read: {error}", "unpack the data set again"
@@ -70,8 +73,8 @@ def _samples(listing: Path, folder: Path) -> Iterator[Sample]:
         name = path.rpartition("/")[2]
         fields = name.split("_", 3)
         if not identity.isdecimal() or len(fields) < 4 or not fields[2].isdecimal() or int(fields[2]) == 0:
-            raise InputError(
-                f"data set '{NAME}': {listing}, line {number}: '{line}' tells no image, identity and camera",
-                "lines are like 0000/0000_000_01_0303morning_0015_0.jpg 0",
-            )
+            what = f"'{line}' tells no image, identity and camera as {NAME} writes them"
+            hint = "lines are like 0000/0000_000_01_0303morning_0015_0.jpg 0"
+            report(Problem("misnamed", f"{listing}, line {number}", what, hint))
+            continue
         yield Sample(folder / path, name.rpartition(".")[0], int(identity), int(fields[2]) - 1)

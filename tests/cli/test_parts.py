@@ -73,3 +73,43 @@ def test_doctor_reports_versions_and_devices(cli: Cli) -> None:
     assert found["packages"]["torch"]
     assert found["cpu"]["cores"] >= 1
     assert "CPU" in found["openvino"]
+
+
+def test_a_family_is_one_line_and_its_members_are_listed_on_demand(cli: Cli) -> None:
+    rows = json.loads(cli("models", "list", "--json").out)["models"]
+    assert [row["name"] for row in rows if row["name"].startswith("timm/")] == ["timm/*"]
+    members = json.loads(cli("models", "list", "--family", "timm", "--json").out)["models"]
+    assert {"timm/resnet50", "timm/vit_tiny_patch16_224"} <= {row["name"] for row in members}
+    assert {(row["package"], row["target"]) for row in members} == {(rows[-1]["package"], rows[-1]["target"])}
+
+
+def test_a_family_that_is_not_there_suggests_the_nearest(cli: Cli) -> None:
+    result = cli("models", "list", "--family", "tim")
+    assert (result.code, result.err) == (2, "error: no model named 'tim/*'\nhint:  did you mean 'timm/*'?\n")
+
+
+def test_info_of_a_member_shows_its_parameters_and_cost(cli: Cli) -> None:
+    found = json.loads(cli("models", "info", "timm/resnet18", "--json").out)
+    assert [row["name"] for row in found["parameters"]] == [
+        "embedding_dim",
+        "activation",
+        "pooling",
+        "dropout",
+        "pretrained",
+    ]
+    # torchvision's ResNet-18 has 11,176,512 without classifier; the head is 512·512 + 512, 2·512 and one slope.
+    assert found["complexity"]["parameters"] == 11_176_512 + 512 * 512 + 512 + 2 * 512 + 1
+
+
+def test_info_of_a_family_points_to_its_members(cli: Cli) -> None:
+    result = cli("models", "info", "timm/*")
+    assert result.code == 2
+    assert "`reidctl models list --family timm` names its members" in result.err
+
+
+def test_the_schema_takes_every_member_of_a_family(cli: Cli) -> None:
+    choices = json.loads(cli("config", "schema").out)["$defs"]["model-part"]["anyOf"]
+    patterns = [choice["pattern"] for choice in choices if "pattern" in choice]
+    named = [choice["properties"]["name"].get("pattern") for choice in choices if "properties" in choice]
+    assert patterns == [pattern for pattern in named if pattern] == ["^timm/."]
+    assert not any("*" in name for choice in choices for name in choice.get("enum", []))

@@ -234,6 +234,33 @@ def test_training_runs_refuses_to_replace_and_plans(cli: Cli, tmp_path: Path) ->
     assert refused.code == 2
 
 
+def test_training_starts_from_foreign_weights(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    state = load_file(checkpoint)
+    state["classifier.weight"] = torch.zeros(32, 0)
+    del state["fc.0.bias"]
+    file = tmp_path / "old.pth"
+    torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()}}, file)
+    line = [
+        *("train", "--set", "model={name: fpn_osnet_x0_25, pooling: avg, embedding_dim: 32}"),
+        *("--set", "data.image={height: 64, width: 32}", "--set", f"data.sources=[{PEOPLE}]"),
+        *("--set", "data.targets=[]", "--set", f"runs={tmp_path}", "--set", "train.batch_size=4"),
+        *("--set", "data.images_per_identity=2", "--set", "data.workers=0", "--dry-run", "--json", "--weights", file),
+    ]
+    refused = cli(*line)
+    assert refused.code == 2
+    assert "missing 1 (fc.0.bias [32])" in refused.err
+    assert "--allow-partial" in refused.err
+    planned = cli(*line, "--allow-partial")
+    assert planned.code == 0, planned.err
+    assert f"weights from {file} (PyTorch): {len(state) - 1} loaded, 1 skipped, 1 missing\n" in planned.err
+    assert "  skipped module.classifier.weight [32, 0]: class weights, which here belong to a loss\n" in planned.err
+    assert "  missing fc.0.bias [32]\n" in planned.err
+    found = json.loads(planned.out)["weights"]
+    assert found["missing"] == [{"name": "fc.0.bias", "shape": [32], "reason": "", "expected": False}]
+
+
 def test_resuming_nothing_is_one_line(cli: Cli, tmp_path: Path) -> None:
     result = cli("train", "--resume", tmp_path)
     assert result.code == 2

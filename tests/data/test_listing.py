@@ -37,3 +37,9 @@ def test_bytes_that_are_no_text_are_no_list(tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="neither an image nor a text file"):
         listed_images(tmp_path / "list")
+
+
+def test_every_usual_kind_of_image_is_taken(tmp_path: Path) -> None:
+    for suffix in (".bmp", ".gif", ".jpeg", ".JPG", ".png", ".tif", ".tiff", ".webp", ".txt", ".mp4"):
+        (tmp_path / f"a{suffix}").touch()
+    assert len(listed_images(tmp_path)) == 8

@@ -83,6 +83,19 @@ def test_each_place_of_each_epoch_has_its_own_augmentation() -> None:
     assert len(set(stamps)) >= 58
 
 
+def test_one_draw_is_the_image_that_its_batch_holds_in_any_order() -> None:
+    batches = _batches()
+    draws = batches.draws(1)
+    assert [draw.place for draw in draws] == list(range(20)), "the rest that fills no batch is not seen"
+    state = torch.get_rng_state()
+    alone = {draw.place: batches.image(draw) for draw in reversed(draws)}
+    assert torch.equal(torch.get_rng_state(), state)
+    images = [image for batch in batches.epoch(1) for image in batch.images.permute(0, 2, 3, 1).numpy()]
+    for place, image in enumerate(images):
+        np.testing.assert_array_equal(alone[place], image)
+    assert [index for batch in batches.epoch(1) for index in batch.indices] == [draw.sample for draw in draws]
+
+
 def test_an_epoch_can_begin_in_its_middle() -> None:
     batches = _batches(workers=1)
     whole = _bytes(list(batches.epoch(2)))
@@ -136,9 +149,9 @@ def test_a_transform_that_fails_is_named_with_the_image(workers: int) -> None:
 
 def test_transforms_get_the_size_and_resize_comes_first_unless_listed() -> None:
     image = ImageSpec(height=24, width=16)
-    named = [type(part).__name__ for part in build_transforms([Spec(name="random_flip")], image)]
+    named = [type(part).__name__ for part in build_transforms([Spec(name="random_flip")], image, SAMPLES)]
     assert named == ["Resize", "RandomFlip"]
-    listed = build_transforms([Spec(name="random_flip"), Spec(name="resize")], image)
+    listed = build_transforms([Spec(name="random_flip"), Spec(name="resize")], image, SAMPLES)
     assert [type(part).__name__ for part in listed] == ["RandomFlip", "Resize"]
     assert listed[1](Image.new("RGB", (5, 5))).size == (16, 24)
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from reidctl.data.statistics import statistics
+from reidctl.data.statistics import counts, statistics
 from reidctl.types import ReidData, Sample
 
 
@@ -25,3 +25,17 @@ def test_people_are_counted_and_distractors_are_not() -> None:
 
 def test_an_empty_part_has_no_images_per_identity() -> None:
     assert {row["images_per_identity"] for row in statistics(ReidData("x"))} == {0.0}
+
+
+def test_images_are_counted_by_camera_and_by_the_data_sets_own_identities() -> None:
+    data = ReidData(
+        "x",
+        train=(_sample(0, 0), _sample(0, 1), _sample(1, 1), _sample(1, 1)),
+        gallery=(_sample(7, 1), _sample(-1, 2)),
+        train_identities=(40, 12),
+    )
+    assert counts(data) == {
+        "train": {"cameras": {0: 1, 1: 3}, "identities": {12: {1: 2}, 40: {0: 1, 1: 1}}},
+        "query": {"cameras": {}, "identities": {}},
+        "gallery": {"cameras": {1: 1, 2: 1}, "identities": {-1: {2: 1}, 7: {1: 1}}},
+    }

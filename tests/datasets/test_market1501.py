@@ -1,11 +1,13 @@
 """Market-1501: the reference's records, names, and what is wrong with a folder."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reidctl.data.problems import Problem
 from reidctl.datasets.market1501 import market1501
 from reidctl.errors import InputError
 from reidctl.types import Sample
@@ -76,6 +78,46 @@ def test_a_name_that_does_not_parse_is_an_error(root: Path, name: str) -> None:
     (root / PLACE / "query" / name).touch()
     with pytest.raises(InputError, match=f"query/{name}"):
         market1501(root=root)
+
+
+def test_names_that_do_not_parse_may_be_collected(root: Path) -> None:
+    for name in ("portrait.jpg", "0001-c1.jpg"):
+        (root / PLACE / "query" / name).touch()
+    whole, problems = market1501(root=root, report=lambda _: None), list[Problem]()
+    assert market1501(root=root, report=problems.append) == whole
+    assert [(p.kind, Path(p.where).name) for p in problems] == [
+        ("misnamed", "0001-c1.jpg"),
+        ("misnamed", "portrait.jpg"),
+    ]
+    assert {s.name for s in whole.query}.isdisjoint({"portrait", "0001-c1"})
+
+
+def test_training_labels_tell_their_identities(root: Path) -> None:
+    data = market1501(root=root)
+    assert {(int(s.name[:4]), data.train_identities[s.identity]) for s in data.train} == {
+        (number, number) for number in data.train_identities
+    }
+
+
+def test_an_unreadable_folder_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whoever runs the tests may be root, whom no permission stops: the system's answer is made up.
+    def refuse(path: Path) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(InputError, match=r"bounding_box_train cannot be read: Permission denied"):
+        market1501(root=root)
+
+
+def test_an_unreadable_root_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As above.
+    def refuse(path: Path) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError) as caught:
+        market1501(root=tmp_path)
+    assert caught.value.hint == f"{tmp_path} cannot be read: Permission denied"
 
 
 def test_a_missing_data_set_says_where_it_was_looked_for_and_what_is_near(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reidctl.data.problems import Problem
 from reidctl.datasets.msmt17 import msmt17
 from reidctl.errors import InputError
 from reidctl.types import Sample
@@ -80,6 +81,20 @@ def test_a_line_that_does_not_parse_is_an_error_with_its_number(tmp_path: Path, 
     (folder / "list_query.txt").write_text(f"{LISTS['list_query.txt'][0]}\n{line}\n")
     with pytest.raises(InputError, match=r"list_query\.txt, line 2"):
         msmt17(root=tmp_path)
+
+
+def test_lines_that_do_not_parse_may_be_collected(tmp_path: Path, folder: Path) -> None:
+    (folder / "list_query.txt").write_text(f"what is this\n{LISTS['list_query.txt'][0]}\n")
+    problems: list[Problem] = []
+    assert len(msmt17(root=tmp_path, report=problems.append).query) == 1
+    assert [(p.kind, p.where) for p in problems] == [("misnamed", f"{folder / 'list_query.txt'}, line 1")]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path, folder: Path) -> None:
+    before = msmt17(root=tmp_path)
+    for name in LISTS:
+        (folder / name).write_bytes(b"\xef\xbb\xbf" + (folder / name).read_bytes().replace(b"\n", b"\r\n"))
+    assert msmt17(root=tmp_path) == before
 
 
 @pytest.mark.parametrize("name", ["list_train.txt", "list_query.txt", "list_gallery.txt"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reidctl.data.images import read_image
@@ -97,6 +97,7 @@ def test_every_number_of_a_shot_changes_the_picture() -> None:
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 2**32), st.integers(0, 10_000), st.integers(0, 63), st.integers(0, 999), st.integers(32, 200))
+@example(1, 0, 0, 0, 32)  # a shop's ware that would end above its top
 def test_any_shot_is_a_picture_of_the_asked_size(seed: int, who: int, camera: int, index: int, height: int) -> None:
     image = Shot(seed, who, camera, index, height)()
     assert (image.mode, image.size) == ("RGB", (height // 2, height))

@@ -49,6 +49,7 @@ def synthetic(
         train=samples(train, range(images_per_camera)),
         query=samples(test, first),
         gallery=samples(test, rest),
+        train_identities=tuple(train),
     )
 
 

@@ -36,8 +36,9 @@ class Site:
         self.draw = ImageDraw.Draw(self.image)
 
     def box(self, left: float, top: float, right: float, bottom: float, fill: RGB) -> None:
-        """A filled rectangle, in pixels."""
-        self.draw.rectangle((left, top, right, bottom), fill=fill)
+        """A filled rectangle, in pixels; none where its bottom, rounded with the skyline, comes above its top."""
+        if top <= bottom:
+            self.draw.rectangle((left, top, right, bottom), fill=fill)
 
     def tiles(self, base: RGB, size: float, joint: float) -> None:
         """Ground of slabs in perspective, with joints darker by the factor `joint`."""
