@@ -1,19 +1,13 @@
 """Augmentation by occlusion: a part of the person is hidden."""
 
 from dataclasses import dataclass
-from math import sqrt
 from typing import Annotated
 
-from annotated_types import Gt, Le
 from PIL import Image
 from pydantic import Field
 
-from reidctl.transforms.chance import Color, Probability, Rising, between, fractions, happens
-
-ATTEMPTS = 100
-
-Share = Annotated[float, Gt(0), Le(1)]
-Ratio = Annotated[float, Gt(0)]
+from reidctl.transforms.boxes import Ratio, Share, random_box
+from reidctl.transforms.chance import Color, Probability, Rising, happens
 
 
 @dataclass(frozen=True)
@@ -21,8 +15,8 @@ class RandomErase:
     """Random erasing: one upright rectangle takes a plain colour. Paper: https://arxiv.org/abs/1708.04896, algorithm 1.
 
     Place: last, after `resize`, so that nothing moves or tints the rectangle. With probability p its share of the image
-    is uniform in `area` and its height : width uniform in `aspect`, drawn anew until it fits (up to 100 times), its
-    place uniform. The image is left as it is where nothing fits.
+    is uniform in `area` and its height : width uniform in `aspect` (0.01…100), drawn anew until it fits (up to 100
+    times), its place uniform. The image is left as it is where nothing fits.
     The original drew this rectangle but never changed an image with it: it took the channels of its tensor for rows.
     Here it erases. The default fill is the original's, 0.4914, 0.4822, 0.4465 of 255.
     """
@@ -39,14 +33,9 @@ class RandomErase:
     def __call__(self, image: Image.Image) -> Image.Image:
         if not happens(self.p):
             return image
-        for _ in range(ATTEMPTS):
-            area, aspect, down, right = fractions(4)
-            pixels = between(self.area, area) * image.width * image.height
-            ratio = between(self.aspect, aspect)
-            height, width = round(sqrt(pixels * ratio)), round(sqrt(pixels / ratio))
-            if 0 < height <= image.height and 0 < width <= image.width:
-                top, left = int(down * (image.height - height + 1)), int(right * (image.width - width + 1))
-                erased = image.copy()
-                erased.paste(self.fill, (left, top, left + width, top + height))
-                return erased
-        return image
+        box = random_box(image.size, self.area, self.aspect)
+        if box is None:
+            return image
+        erased = image.copy()
+        erased.paste(self.fill, box)
+        return erased

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from PIL import Image, ImageDraw
 from pydantic import Field
 
 from reidctl.transforms.chance import Probability, Rising, color, happens, integers
 
-Pixels = Annotated[int, Ge(1)]
+Pixels = Annotated[int, Ge(1), Le(1000)]
 Point = tuple[int, int]
 
 BLACK = (0, 0, 0)
@@ -20,10 +20,11 @@ BLACK = (0, 0, 0)
 class RandomFigures:
     """A line, the outline of a rectangle and the outline of a circle, each at random.
 
-    Place: before `resize`. With probability p each of the three is drawn with probability figure_p (so none of them
-    with (1 - figure_p)³), or exactly one, any with the same probability, if `single`. Ends, corners and centres are
-    uniform over the image, thickness and radius whole pixels uniform in their bounds, colours uniform in 0…255 per
-    channel. (The original drew levels up to 256, which its library cut to 255.) Outlines are not antialiased.
+    Source: the original toolkit. Place: before `resize`. With probability p each of the three is drawn with probability
+    figure_p (so none of them with (1 - figure_p)³), or exactly one, any with the same probability, if `single`. Ends,
+    corners and centres are uniform over the image, thickness and radius whole pixels uniform in their bounds
+    (1…1000), colours uniform in 0…255 per channel. (The original drew levels up to 256, which its library cut to 255.)
+    Outlines are not antialiased.
     """
 
     p: Probability = 0.33

@@ -15,7 +15,7 @@ from reidctl.transforms.chance import Color, Probability, Rising, color, happens
 CANVAS = 8
 SHIFT = 16
 
-Pixels = Annotated[int, Ge(2)]
+Pixels = Annotated[int, Ge(2), Le(1000)]
 Degrees = Annotated[int, Ge(0), Le(180)]
 Segment = tuple[float, float, float, float]
 
@@ -24,8 +24,9 @@ Segment = tuple[float, float, float, float]
 class RandomGrid:
     """A grid of lines at a random distance and angle.
 
-    Place: before `resize`. With probability p lines every `step` pixels (a whole number uniform in its bounds), turned
-    by a whole number of degrees uniform in `angle`, moved by up to 16 pixels either way along both axes, in one colour.
+    Source: the original toolkit. Place: before `resize`. With probability p lines every `step` pixels (a whole number
+    uniform in its bounds, 2…1000), turned by a whole number of degrees uniform in `angle` (0…180), moved by up to 16
+    pixels either way along both axes, in one colour.
     (The original moved them by exactly 16 pixels along the vertical axis and drew colour levels up to 256.)
     Two pixels is what the original's lines of one measure once its canvas has been rotated.
     """
@@ -37,7 +38,7 @@ class RandomGrid:
     angle: Annotated[
         tuple[Degrees, Degrees], Rising, Field(description="smallest and largest turn of the grid, in degrees")
     ] = (0, 180)
-    thickness: Annotated[int, Ge(1), Field(description="thickness of the lines, in pixels")] = 2
+    thickness: Annotated[int, Ge(1), Le(1000), Field(description="thickness of the lines, in pixels")] = 2
     fill: Annotated[Color | None, Field(description="RGB levels of the lines, 0…255; null for random ones")] = None
 
     def __call__(self, image: Image.Image) -> Image.Image:
