@@ -3,18 +3,20 @@
 Built-in parts and those of third parties come through the same door: an entry point of the group
 `reidctl.<kind>s`. Listing reads the metadata of installed packages and imports nothing; a part is
 imported when it is asked for by name, so that a broken one disturbs nobody else.
+
+An entry point called `timm/*` stands for a family: it offers every name `timm/<member>` (see `Family`).
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import Distribution, EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from reidctl.errors import PluginError, ReidError, UnknownName, suggestion
+from reidctl.errors import PluginError, ReidError, UnknownName, nearest, suggestion
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -25,11 +27,24 @@ API_VERSION = 1
 """Version of the plugin contract; a package states the one it was written for in the group `reidctl.api`."""
 
 
+class Family(Protocol):
+    """Many parts behind one entry point: what an entry point whose name ends in `/*` is the target of."""
+
+    def names(self) -> Iterable[str]:
+        """Every member, without the family's own name before it."""
+        ...
+
+    def __call__(self, member: str) -> Any:
+        """The part called `member`, with a signature of its own; KeyError, or UnknownName, where there is none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One part as its package's metadata declares it.
 
-    api is None where the package states no readable version of the plugin contract.
+    api is None where the package states no readable version of the plugin contract. member is the part of a family
+    that was asked for, None for the family itself and for any other part.
     """
 
     kind: str
@@ -39,6 +54,12 @@ class Entry:
     target: str
     api: int | None
     point: EntryPoint
+    member: str | None = None
+
+    @property
+    def is_family(self) -> bool:
+        """Whether this is a family as a whole, which can be listed but not used as a part."""
+        return self.member is None and self.name.endswith("/*")
 
     @property
     def origin(self) -> str:
@@ -58,10 +79,16 @@ class Entry:
         )
 
     def load(self) -> Any:
-        """Import the part; PluginError names package, version, target and cause when that fails."""
+        """Import the part, or the whole family; PluginError names package, version, target and cause when that fails.
+
+        UnknownName where the family has no such member.
+        """
         self.require_api()
         try:
-            return self.point.load()
+            target = self.point.load()
+            if self.is_family:
+                return self._checked(target)
+            return target if self.member is None else self._made_by(self._checked(target), self.member)
         except ReidError:
             raise
         except (Exception, SystemExit) as cause:
@@ -69,6 +96,29 @@ class Entry:
             raise PluginError(
                 f"{self.kind} '{self.name}' from {self.origin} does not import: {reason}",
                 f"reinstall or uninstall {self.package}; --debug shows the traceback",
+            ) from cause
+
+    def _checked(self, target: Any) -> Family:
+        if not (callable(target) and callable(getattr(target, "names", None))):
+            raise PluginError(
+                f"{self.kind} '{self.name}' from {self.origin}: no family",
+                "the target of a name that ends in /* has names() and can be called with one of them",
+            )
+        family: Family = target
+        return family
+
+    def _made_by(self, family: Family, member: str) -> Any:
+        try:
+            return family(member)
+        except KeyError as cause:
+            known = list(family.names())
+            if member in known:
+                raise
+            near, family_name = nearest(member, known), self.name.removesuffix(f"/{member}")
+            command = f"reidctl {self.point.group.removeprefix('reidctl.')} list --family {family_name}"
+            raise UnknownName(
+                f"no {self.kind} named '{self.name}'",
+                f"did you mean '{family_name}/{near}'?" if near else f"`{command}` shows all {len(known)}",
             ) from cause
 
 
@@ -115,16 +165,25 @@ class Registry:
         return tuple(sorted(found, key=lambda entry: (entry.name, entry.package)))
 
     def names(self) -> list[str]:
-        """Every name that can be asked for; `package:name` where two packages offer one name."""
+        """Every name that is declared, families as `timm/*`; `package:name` where two packages offer one name."""
         counts: dict[str, int] = {}
         for entry in self.entries:
             counts[entry.name] = counts.get(entry.name, 0) + 1
         return [entry.name if counts[entry.name] == 1 else f"{entry.package}:{entry.name}" for entry in self.entries]
 
     def find(self, name: str) -> Entry:
-        """The one entry called `name` or `package:name`; UnknownName or PluginError (two offer it) otherwise."""
+        """The one entry called `name` or `package:name`; UnknownName or PluginError (two offer it) otherwise.
+
+        A name `timm/resnet50` that is no entry's own is a member of the family `timm/*`. Nothing is imported, so that
+        only `load` knows whether the family has it.
+        """
         package, _, short = name.rpartition(":")
-        found = [entry for entry in self.entries if entry.name == short and package in ("", entry.package)]
+        prefix, _, member = short.partition("/")
+        offered = [entry for entry in self.entries if package in ("", entry.package)]
+        found = [entry for entry in offered if entry.name == short]
+        if not found and member:
+            families = [entry for entry in offered if entry.name == f"{prefix}/*"]
+            found = [replace(entry, name=short, member=member) for entry in families]
         if len(found) == 1:
             return found[0]
         if found:
@@ -134,11 +193,28 @@ class Registry:
                 f"write {' or '.join(f'{entry.package}:{entry.name}' for entry in found)}",
             )
         listing = f"`reidctl {self.plural} list` shows all {len(self.entries)}"
-        raise UnknownName(f"no {self.kind} named '{name}'", suggestion(name, self.names(), listing))
+        known = [f"{other[:-1]}{member}" if member and other.endswith("/*") else other for other in self.names()]
+        raise UnknownName(f"no {self.kind} named '{name}'", suggestion(name, known, listing))
+
+    def find_part(self, name: str) -> Entry:
+        """The entry called `name`; UnknownName also where that is a family as a whole, which is no part."""
+        entry = self.find(name)
+        if entry.is_family:
+            family = name.removesuffix("/*")
+            raise UnknownName(
+                f"'{name}' is a family of {self.plural}, not one of them",
+                f"`reidctl {self.plural} list --family {family}` names its members",
+            )
+        return entry
+
+    def members(self, family: str) -> list[str]:
+        """Every name that the family `family/*` offers, in its own order; the family is imported."""
+        loaded: Family = self.find(f"{family}/*").load()
+        return [f"{family}/{member}" for member in loaded.names()]
 
     def load(self, name: str) -> Any:
-        """The object that `name` stands for, imported now."""
-        return self.find(name).load()
+        """The part that `name` stands for, imported now; UnknownName where a family has no such member."""
+        return self.find_part(name).load()
 
     def parameters(self, name: str) -> type[BaseModel]:
         """The user's parameters of `name`: what stands left of the `*` in its signature, as a strict model."""
@@ -188,8 +264,9 @@ models = Registry("model")
 datasets = Registry("dataset")
 losses = Registry("loss", "losses")
 transforms = Registry("transform")
+batch_transforms = Registry("batch_transform")
 runtimes = Registry("runtime")
 presets = Registry("preset")
 commands = Registry("command")
 
-REGISTRIES = (models, datasets, losses, transforms, runtimes, presets, commands)
+REGISTRIES = (models, datasets, losses, transforms, batch_transforms, runtimes, presets, commands)

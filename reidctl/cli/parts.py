@@ -1,4 +1,4 @@
-"""`reidctl models|losses|transforms|runtimes|presets list|info`: what is registered, and what it takes."""
+"""`reidctl losses|transforms|batch_transforms|runtimes|… list|info`: what is registered, and what it takes."""
 
 from typing import Annotated, Any
 
@@ -9,14 +9,20 @@ from reidctl.cli.options import Json, names_of
 from reidctl.cli.output import output
 from reidctl.registry import Registry
 
+Family = Annotated[
+    str | None,
+    typer.Option("--family", metavar="NAME", help="Every member of the family NAME/* instead.", show_default=False),
+]
+
 
 def listing(registry: Registry) -> typer.Typer:
     """The `list` and `info` commands of one kind of part."""
-    app = typer.Typer(help=f"The registered {registry.plural}.", no_args_is_help=True)
+    kind, kinds = (name.replace("_", " ") for name in (registry.kind, registry.plural))
+    app = typer.Typer(help=f"The registered {kinds}.", no_args_is_help=True)
 
-    @app.command("list", help=f"Name every registered {registry.kind}, importing none.")
-    def list_(json: Json = False) -> None:
-        rows = [entry_row(registry, name) for name in registry.names()]
+    @app.command("list", help=f"Name every registered {kind}, importing none; families as `name/*`.")
+    def list_(family: Family = None, json: Json = False) -> None:
+        rows = [entry_row(registry, name) for name in (registry.members(family) if family else registry.names())]
         if json:
             output.json(f"reidctl.{registry.plural}/1", {registry.plural: rows})
         else:
@@ -26,7 +32,7 @@ def listing(registry: Registry) -> typer.Typer:
 
     if registry is not registries.presets:
 
-        @app.command("info", help=f"Show what a {registry.kind} is and which parameters it takes.")
+        @app.command("info", help=f"Show what a {kind} is and which parameters it takes.")
         def info(
             name: Annotated[str, typer.Argument(autocompletion=names_of(registry), show_default=False)],
             json: Json = False,
@@ -67,4 +73,5 @@ def parameter_rows(registry: Registry, name: str) -> list[dict[str, Any]]:
 
 losses = listing(registries.losses)
 transforms = listing(registries.transforms)
+batch_transforms = listing(registries.batch_transforms)
 runtimes = listing(registries.runtimes)

@@ -16,6 +16,7 @@ _PLACES = (
     (("data", "sources"), registries.datasets, True),
     (("data", "targets"), registries.datasets, True),
     (("data", "transforms"), registries.transforms, True),
+    (("data", "batch_transforms"), registries.batch_transforms, True),
 )
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ def json_schema() -> dict[str, Any]:
     for path, registry, many in _PLACES:
         choices = f"{registry.kind}-part"
         if choices not in definitions:
-            definitions[choices] = {"anyOf": [*_parts(registry, definitions), {"enum": registry.names()}]}
+            definitions[choices] = {"anyOf": [*_parts(registry, definitions), *_names(registry)]}
         holder = schema
         for step in path[:-1]:
             holder = definitions[holder["properties"][step]["$ref"].rsplit("/", 1)[1]]
@@ -44,13 +45,29 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
+def _names(registry: Registry) -> list[dict[str, Any]]:
+    """What may stand as text: a part's name."""
+    plain = [name for name in registry.names() if not registry.find(name).is_family]
+    families = [name for name in registry.names() if registry.find(name).is_family]
+    return [*({"type": "string", **_member(name)} for name in families), {"enum": plain}]
+
+
+def _member(family: str) -> dict[str, str]:
+    return {"pattern": f"^{family.removesuffix('*').replace('.', '[.]')}."}
+
+
 def _parts(registry: Registry, definitions: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for name in registry.names():
-        properties: dict[str, Any] = {"name": {"const": name}}
+        family = registry.find(name).is_family
+        properties: dict[str, Any] = {"name": _member(name) if family else {"const": name}}
         if registry is registries.losses:
             properties["weight"] = {"type": "number", "minimum": 0}
         part: dict[str, Any] = {"type": "object", "required": ["name"], "properties": properties}
+        found.append(part)
+        if family:
+            # Each member has parameters of its own.
+            continue
         try:
             own = registry.parameters(name).model_json_schema()
         except ReidError as error:
@@ -60,5 +77,4 @@ def _parts(registry: Registry, definitions: dict[str, Any]) -> list[dict[str, An
             properties.update(own.get("properties", {}))
             part["additionalProperties"] = False
             part["required"] += own.get("required", [])
-        found.append(part)
     return found

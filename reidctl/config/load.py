@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reidctl.config.environment import environment_layers
 from reidctl.config.layers import Layer, Merged, merge
-from reidctl.config.parts import parts
+from reidctl.config.loaded import Loaded
+from reidctl.config.parts import check_names, stated_layers
 from reidctl.config.presets import preset_path, read_preset
 from reidctl.config.reader import KeyPath, read_file, read_value
 from reidctl.config.schema import RunConfig
-from reidctl.errors import ConfigError, UnknownName
+from reidctl.errors import ConfigError
 from reidctl.validation import Problem, first_of, problems
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A checked configuration, and the values as they were given with their origins."""
-
-    config: RunConfig
-    given: Merged
 
 
 def load_config(
@@ -31,23 +23,30 @@ def load_config(
     sets: Sequence[str] = (),
     flags: Sequence[Layer] = (),
 ) -> Loaded:
-    """The configuration of a run: `--set` > flags > environment > files (later wins) > preset > defaults.
+    """The configuration of a run.
 
+    `--set` > flags > environment > files (later wins) > preset > what the model's weights expect > defaults.
     sets are `key.path=value` texts with YAML values. A file may name its preset itself. Every key, type and
     range is checked, and every part's name against what is installed; the parameters of parts are checked
     by `check_parts`, which imports them. ConfigError or UnknownName otherwise.
     """
     defaults = Layer("default", RunConfig().model_dump(mode="json"))
     layers = [*map(_file_layer, files), *environment_layers(), *flags, *map(_set_layer, sets)]
-    merged = merge([defaults, *_preset_layers(preset, layers), *layers])
+    given = [*_preset_layers(preset, layers), *layers]
+    loaded = _merged([defaults, *given])
+    check_names(loaded)
+    stated = stated_layers(loaded)
+    return _merged([defaults, *stated, *given]) if stated else loaded
+
+
+def _merged(layers: list[Layer]) -> Loaded:
+    merged = merge(layers)
     found = problems(RunConfig, merged.values)
     if isinstance(found, list) and _keep_text(merged, found):
         found = problems(RunConfig, merged.values)
     if isinstance(found, list):
         raise first_of(found, merged.place(found[0].path))
-    loaded = Loaded(found, merged)
-    _check_names(loaded)
-    return loaded
+    return Loaded(found, merged)
 
 
 def _file_layer(path: Path) -> Layer:
@@ -100,11 +99,3 @@ def _replace(values: Any, path: KeyPath, value: Any) -> None:
     for step in path[:-1]:
         values = values[step]
     values[path[-1]] = value
-
-
-def _check_names(loaded: Loaded) -> None:
-    for path, registry, spec in parts(loaded.config):
-        try:
-            registry.find(spec.name)
-        except UnknownName as error:
-            raise UnknownName(f"{loaded.given.place((*path, 'name'))}: {error}", error.hint) from error

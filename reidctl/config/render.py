@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from reidctl.config.layers import Origin
-    from reidctl.config.load import Loaded
+    from reidctl.config.loaded import Loaded
     from reidctl.config.reader import KeyPath
 
 WIDTH = 120
@@ -219,14 +219,17 @@ def _field_at(path: KeyPath) -> FieldInfo | None:
 
 
 def _record_at(path: KeyPath) -> type[BaseModel] | None:
-    """The record of the schema that stands at `path`, if one may."""
+    """The record of the schema that stands at `path`, if one may; a list of records is none."""
     record: type[BaseModel] | None = RunConfig
+    listed = False
     for step in path:
         if isinstance(step, int):
+            listed = False
             continue
-        field = record.model_fields.get(step) if record is not None else None
+        field = record.model_fields.get(step) if record is not None and not listed else None
         record = next(iter(models_in(field.annotation)), None) if field is not None else None
-    return record
+        listed = field is not None and get_origin(field.annotation) is tuple
+    return None if listed else record
 
 
 def _is_part(record: type[BaseModel]) -> bool:

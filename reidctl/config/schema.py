@@ -36,6 +36,16 @@ class DataConfig(StrictModel):
     min_images_per_identity: Annotated[
         Positive, Field(description="leave out training identities with fewer images")
     ] = 1
+    allow_leakage: Annotated[
+        bool, Field(description="train even where images or people of a target are trained on, too")
+    ] = False
+    on_bad_image: Annotated[
+        Literal["error", "skip"],
+        Field(
+            description="files that are no image, damaged, cut short or wrongly named: error lists them before the "
+            "first epoch, skip leaves them out and counts them"
+        ),
+    ] = "error"
     image: Annotated[ImageSpec, Field(description="what is fed to the network")] = ImageSpec()
     transforms: Annotated[
         tuple[Spec, ...],
@@ -43,6 +53,10 @@ class DataConfig(StrictModel):
             description="augmentations in order; those before `resize` see the original image; unlisted, it comes first"
         ),
     ] = (Spec(name="resize"), Spec(name="random_flip"))
+    batch_transforms: Annotated[
+        tuple[Spec, ...],
+        Field(description="augmentations that mix the images of a batch; each step takes one of them, any alike"),
+    ] = ()
     sampler: Annotated[
         Literal["random", "identity", "identity_v2", "identity_v3"],
         Field(
@@ -94,6 +108,10 @@ class TrainConfig(StrictModel):
         Literal["f32", "bf16"], Field(description="arithmetic of the network; losses are always f32")
     ] = "f32"
     channels_last: Annotated[bool, Field(description="store images channel by channel last; often faster")] = True
+    compile: Annotated[
+        bool | Literal["auto"],
+        Field(description="compile the network first, which takes minutes; auto does where a run is long enough"),
+    ] = "auto"
     eval_every: Annotated[Count, Field(description="test after every so many epochs; 0 tests after the last only")] = 5
 
 
@@ -134,7 +152,12 @@ class RunConfig(StrictModel):
     seed: Annotated[int, Ge(0), Lt(2**32), Field(description="of weights, sampling and augmentation")] = 0
     deterministic: Annotated[bool, Field(description="only algorithms that give the same result every time")] = False
     device: Annotated[str, MinLen(1), Field(description="auto, cpu, cuda or cuda:N")] = "auto"
-    weights: Annotated[Path | None, Field(description="checkpoint whose weights training starts from")] = None
+    weights: Annotated[
+        Path | None, Field(description="checkpoint, PyTorch or ONNX file whose weights training starts from")
+    ] = None
+    allow_partial: Annotated[bool, Field(description="start from weights that fit the network only in part, too")] = (
+        False
+    )
     model: Annotated[Spec, Field(description="network: a registered model and its parameters")] = Spec(
         name="fpn_osnet_x1_0"
     )
@@ -166,8 +189,8 @@ class RunConfig(StrictModel):
             raise ValueError("train.fixbase_epochs needs train.open_layers")
         if train.warmup_epochs >= train.epochs:
             raise ValueError(f"train.warmup_epochs {train.warmup_epochs} leaves none of {train.epochs} epochs")
-        if data.combineall:
-            shared = {spec.name for spec in data.sources} & {spec.name for spec in data.targets}
+        if data.combineall and not data.allow_leakage:
+            shared = [spec.name for spec in data.sources if spec in data.targets]
             if shared:
                 raise ValueError(f"data.combineall would train on the test images of the target '{min(shared)}'")
         return self

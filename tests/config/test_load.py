@@ -155,3 +155,9 @@ def test_a_mistyped_part_names_its_place_and_the_nearest() -> None:
 def test_values_that_contradict_each_other_are_refused(sets: list[str], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         load_config(sets=sets)
+
+
+def test_a_source_may_be_combined_with_another_of_its_kind_as_target_and_with_itself_when_allowed() -> None:
+    other = "data={combineall: true, sources: [{name: csv, file: a.csv}], targets: [{name: csv, file: b.csv}]}"
+    assert load_config(sets=[other]).config.data.combineall
+    assert load_config(sets=["data.combineall=true", "data.allow_leakage=true"]).config.data.combineall

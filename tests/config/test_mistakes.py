@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reidctl.config import RunConfig, load_config
 from reidctl.config.layers import Layer
-from reidctl.config.load import Loaded
+from reidctl.config.loaded import Loaded
 from reidctl.config.parts import check_parts, with_defaults
 from reidctl.config.reader import KeyPath
 from reidctl.errors import ConfigError, ReidError, UnknownName

@@ -11,7 +11,9 @@ from reidctl.registry import presets
 
 
 def test_every_part_is_named_with_its_place_and_registry() -> None:
-    config = load_config(sets=["losses=[softmax, triplet]", "data.sources=[msmt17]"]).config
+    config = load_config(
+        sets=["losses=[softmax, triplet]", "data.sources=[msmt17]", "data.batch_transforms=[cutmix]"]
+    ).config
     assert [(".".join(map(str, path)), kind.kind, spec.name) for path, kind, spec in parts(config)] == [
         ("model", "model", "fpn_osnet_x1_0"),
         ("losses.0", "loss", "softmax"),
@@ -20,6 +22,7 @@ def test_every_part_is_named_with_its_place_and_registry() -> None:
         ("data.targets.0", "dataset", "market1501"),
         ("data.transforms.0", "transform", "resize"),
         ("data.transforms.1", "transform", "random_flip"),
+        ("data.batch_transforms.0", "batch_transform", "cutmix"),
     ]
 
 
@@ -45,6 +48,11 @@ def test_writing_parameters_out_changes_nothing_else_and_is_done_once(preset: st
         assert full.parameters.items() >= spec.parameters.items(), path
     bare = {"model": config.model, "losses": config.losses, "data": config.data}
     assert whole.model_copy(update=bare) == config
+
+
+def test_written_out_a_batch_transform_has_all_its_parameters() -> None:
+    config = load_config(sets=["data.batch_transforms=[{name: mixup, alpha: 0.4}]"]).config
+    assert [spec.parameters for spec in with_defaults(config).data.batch_transforms] == [{"p": 1.0, "alpha": 0.4}]
 
 
 def test_written_out_the_default_loss_has_all_its_parameters() -> None:

@@ -20,7 +20,7 @@ def test_a_configuration_reads_like_one_written_by_hand() -> None:
     text = render(load_config("retail-0267", sets=sets).config)
     assert text.startswith(
         'preset: retail-0267\nrun: "0267"\nruns: runs\nseed: 0\ndeterministic: false\ndevice: auto\nweights: null\n'
-        "model: {name: fpn_osnet_x0_5, "
+        "allow_partial: false\nmodel: {name: fpn_osnet_x0_5, "
     )
     assert "\nlosses:\n  - {name: softmax, weight: 1.0}\n  - {name: triplet, weight: 1.0}\n" in text
     assert '\ndata:\n  root: "a: b"\n  sources:\n    - {name: msmt17, with_validation: true}\n' in text
