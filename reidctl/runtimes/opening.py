@@ -113,7 +113,8 @@ def runtime_for(path: Path, asked: str | Spec | None = None) -> Spec:
         known.extend(suffixes)
     raise InputError(
         f"{path}: no runtime opens files with the suffix '{suffix}'",
-        f"give one of {', '.join(sorted(set(known)))}, a run folder or a preset",
+        f"give one of {', '.join(sorted(set(known)))}, a run folder or a preset; "
+        "`reidctl convert-weights` makes a checkpoint of .pth and .pt files",
     )
 
 

@@ -129,6 +129,18 @@ def test_an_unknown_network_suggests_the_nearest(tmp_path: Path) -> None:
 
 
 def test_the_catalogue_holds_the_four_retail_networks_with_checksums() -> None:
-    retail = {name: network for name, network in networks().items() if "retail" in name}
+    retail = {name: network for name, network in networks().items() if name.startswith("person-")}
     assert [name[-4:] for name in retail] == ["0277", "0286", "0287", "0288"]
     assert all(len(file.sha384 or "") == 96 and file.bytes for network in retail.values() for file in network.files)
+
+
+def test_the_catalogue_holds_what_training_starts_from() -> None:
+    osnets = [f"osnet_{width}" for width in ("x1_0", "x0_75", "x0_5", "x0_25", "ibn_x1_0")]
+    osnets += [f"osnet_ain_{width}" for width in ("x1_0", "x0_75", "x0_5", "x0_25")]
+    assert {name for name in networks() if name.endswith("-imagenet")} == {f"{osnet}-imagenet" for osnet in osnets}
+    assert [networks()[f"{osnet}-imagenet"].files[0].path for osnet in osnets] == [
+        f"{osnet}_imagenet.pth" for osnet in osnets
+    ]
+    assert [name for name in networks() if name.endswith("-snapshot")] == [
+        f"retail-{number}-snapshot" for number in ("0248", "0265", "0267", "0270")
+    ]
