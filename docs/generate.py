@@ -19,7 +19,14 @@ from reidctl.fields import field_rows
 from reidctl.registry import Registry
 
 DOCS = Path(__file__).parent
-PARTS = (registries.models, registries.losses, registries.transforms, registries.datasets, registries.runtimes)
+PARTS = (
+    registries.models,
+    registries.losses,
+    registries.transforms,
+    registries.batch_transforms,
+    registries.datasets,
+    registries.runtimes,
+)
 
 
 def cli() -> str:
@@ -38,11 +45,12 @@ def config() -> str:
     lines = [
         "# Configuration",
         "",
-        "A run is described by YAML. What is not said has the default below. Later sources win: preset, `-c` files",
-        "in order, environment (`REIDCTL_TRAIN__EPOCHS=5`), flags such as `--root`, `--set train.epochs=5`. Mappings",
-        "merge key by key, lists replace; `losses.0.margin` changes one item of a list; a part whose `name` changes",
-        "starts anew. `reidctl config show --origin` says where each value came from, `reidctl config schema` prints",
-        "the JSON Schema.",
+        "A run is described by YAML. What is not said has the default below. Later sources win: mean and std of images",
+        "as the weights of a `timm/…` model expect them, preset, `-c` files in order, environment",
+        "(`REIDCTL_TRAIN__EPOCHS=5`), flags such as `--root`, `--set train.epochs=5`. Mappings merge key by key, lists",
+        "replace; `losses.0.margin` changes one item of a list; a part whose `name` changes starts anew.",
+        "`reidctl config show --origin` says where each value came from, `reidctl config schema` prints the JSON",
+        "Schema.",
         "",
         *_table(field_rows(RunConfig)),
         "",
@@ -51,7 +59,7 @@ def config() -> str:
         *_table([row for row in field_rows(LossSpec) if row["name"] != "name"]),
     ]
     for registry in PARTS:
-        lines += ["", f"## {registry.plural.capitalize()}"]
+        lines += ["", f"## {registry.plural.replace('_', ' ').capitalize()}"]
         for name in registry.names():
             if registry.find(name).package == "reidctl":
                 lines += _part(registry, name)
@@ -66,8 +74,11 @@ def config() -> str:
 
 
 def _part(registry: Registry, name: str) -> list[str]:
-    about = (registry.load(name).__doc__ or "").strip().splitlines()
-    rows = field_rows(registry.parameters(name))
+    entry = registry.find(name)
+    about = (entry.load().__doc__ or "").strip().splitlines()
+    # The members of our own families all take the same parameters.
+    member = registry.members(name.removesuffix("/*"))[0] if entry.is_family else name
+    rows = field_rows(registry.parameters(member))
     return ["", f"### `{name}`", "", about[0] if about else "", *(["", *_table(rows)] if rows else [])]
 
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from reidctl.types import ReidData
+from reidctl.types import Mixed, ReidData
 
 
 def check_model(model: nn.Module, image_size: tuple[int, int] = (256, 128)) -> None:
@@ -83,3 +83,25 @@ def check_transform(transform: Callable[[Image.Image], Image.Image], size: tuple
     assert results[0].mode == "RGB", f"the transform gives mode {results[0].mode}, not RGB"
     assert results[0].tobytes() == results[1].tobytes(), "the same seed gives two images"
     assert image.tobytes() == before, "the transform changed the image it was given"
+
+
+def check_batch_transform(transform: Callable[[Tensor, Tensor], Mixed], size: tuple[int, int] = (16, 8)) -> None:
+    """A batch transform gives finite images of the batch's shape, labels of the batch, a share, the same each time."""
+    images = torch.randn(6, 3, *size, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([4, 4, 0, 0, 7, 7])
+    before = images.clone(), labels.clone()
+    results = []
+    for _ in range(2):
+        torch.manual_seed(1)
+        results.append(transform(images, labels))
+    first, again = results
+    assert first.images.shape == images.shape, f"the images have shape {tuple(first.images.shape)}"
+    assert torch.isfinite(first.images).all(), "the images are not finite"
+    assert first.partners.shape == labels.shape, f"the partners have shape {tuple(first.partners.shape)}"
+    assert set(first.partners.tolist()) <= set(labels.tolist()), "a partner's label is none of the batch"
+    assert 0 <= first.share <= 1, f"the share is {first.share}"
+    for left, right in zip(first[:2], again[:2], strict=True):
+        assert torch.equal(left, right), "the same seed gives two batches"
+    assert first.share == again.share, "the same seed gives two shares"
+    for given, kept in zip((images, labels), before, strict=True):
+        assert torch.equal(given, kept), "the transform changed what it was given"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -168,3 +168,9 @@ def model_of_signature(label: str, signature: inspect.Signature) -> type[BaseMod
         return create_model(label, __config__=_STRICT, **fields)
     except Exception as cause:
         raise PluginError(f"{label}: its signature is no schema: {cause}") from cause
+
+
+def given_names(function: Callable[..., Any]) -> dict[str, bool]:
+    """The parameters right of the `*`, which the program gives, and whether each must be given."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default is p.empty for p in parameters if p.kind is p.KEYWORD_ONLY}

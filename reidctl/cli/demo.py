@@ -64,7 +64,7 @@ def demo(
     from reidctl.files import refuse_existing
 
     refuse_existing(folder, force)
-    config = configured(PRESET, [], [*set_, f"runs={folder}", "run=run"], None, None)
+    config = configured(PRESET, [], [*set_, f"runs={folder}", "run=run"])
     steps = Steps()
     run = _train(config, steps)
     found, target = _test(run, config, folder, steps)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def names_of(registry: Registry) -> Callable[[str], list[str]]:
-    """Shell completion by the registered names."""
+    """Shell completion by the registered names; of a family the part that its members share, which imports nothing."""
 
     def complete(incomplete: str) -> list[str]:
-        return [name for name in registry.names() if name.startswith(incomplete)]
+        return [name.removesuffix("*") for name in registry.names() if name.startswith(incomplete)]
 
     return complete
 
@@ -71,10 +71,27 @@ Data = Annotated[
         show_default=False,
     ),
 ]
+OnBadImage = Annotated[
+    Literal["error", "skip"] | None,
+    typer.Option(
+        "--on-bad-image",
+        help="Stop at images that cannot be read, or leave them out. Default: as the model was trained.",
+        show_default=False,
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, or an OpenVINO device.")]
 Precision = Annotated[
     Literal["f32", "bf16", "f16"] | None,
     typer.Option("--precision", help="Arithmetic of the network; f32 where accuracy is measured.", show_default=False),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights", "-w", help="Start from the weights of a checkpoint, PyTorch or ONNX file.", show_default=False
+    ),
+]
+AllowPartial = Annotated[
+    bool, typer.Option("--allow-partial", help="Take weights that fit the network only in part, too.")
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace what is already there.")]
 

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ class Output:
         self.quiet, self.no_color = quiet, no_color or bool(os.environ.get("NO_COLOR"))
         handler = _LogLines(self)
         handler.setLevel(logging.DEBUG if debug else logging.WARNING)
+        # Such an image is refused, by an error that names it; Pillow's own warning does not.
+        warnings.filterwarnings("ignore", message=r"Image size \(\d+ pixels\)")
         logger = logging.getLogger("reidctl")
         logger.handlers = [handler]
         logger.setLevel(logging.DEBUG if debug else logging.INFO)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reidctl.cli.options import Files, Json, Preset, Root, Sets, root_layer
+from reidctl.cli.options import AllowPartial, Files, Json, Preset, Root, Sets, Weights, root_layer
 from reidctl.cli.output import output
+from reidctl.cli.weights import show_report
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from reidctl.config import RunConfig
+    from reidctl.config.layers import Layer
     from reidctl.training.progress import EpochInfo, Plan, StepInfo
+    from reidctl.weights import Report
 
 
 def train(
@@ -23,6 +27,8 @@ def train(
     set_: Sets = [],
     root: Root = None,
     run: Annotated[str | None, typer.Option("--run", help="Name of the run's folder.", show_default=False)] = None,
+    weights: Weights = None,
+    allow_partial: AllowPartial = False,
     resume: Annotated[
         str | None,
         typer.Option("--resume", metavar="RUN|last", help="Go on with a run that was stopped.", show_default=False),
@@ -36,41 +42,51 @@ def train(
     """Train a network: `reidctl train --preset retail-0267 --root data`."""
     from reidctl.training import train as run_training
 
-    if resume is not None:
-        given = {
-            "--preset": preset,
-            "--config": config,
-            "--set": set_,
-            "--root": root,
-            "--run": run,
-            "--exist-ok": exist_ok,
-        }
-        refused = [flag for flag, value in given.items() if value]
-        if refused:
-            raise typer.BadParameter(f"a run goes on with its own configuration; leave out {', '.join(refused)}")
-    folder = None if resume is None else _run_folder(resume)
-    settings = _resumed(folder) if folder else configured(preset, config, set_, root, run)
+    if resume is None:
+        flags = [*root_layer(root), *_flag_layers(run, weights, allow_partial)]
+        folder, settings = None, configured(preset, config, set_, flags)
+    else:
+        new = {"--preset": preset, "--config": config, "--set": set_, "--root": root, "--run": run}
+        _refuse({**new, "--weights": weights, "--allow-partial": allow_partial, "--exist-ok": exist_ok})
+        folder = _run_folder(resume)
+        settings = _resumed(folder)
     with Watcher() as watcher:
         if dry_run:
             _dry_run(settings, watcher, json)
             return
         checkpoint = run_training(settings, resume=folder, exist_ok=exist_ok, observer=watcher)
     if json:
-        output.json("reidctl.train/1", {"checkpoint": str(checkpoint.path), "metrics": checkpoint.info.metrics})
+        started = watcher.weights.as_dict() if watcher.weights else None
+        result = {"checkpoint": str(checkpoint.path), "metrics": checkpoint.info.metrics, "weights": started}
+        output.json("reidctl.train/1", result)
     else:
         output.text(str(checkpoint.path))
 
 
-def configured(preset: str | None, files: list[Path], sets: list[str], root: Path | None, run: str | None) -> RunConfig:
+def configured(preset: str | None, files: list[Path], sets: list[str], flags: Sequence[Layer] = ()) -> RunConfig:
     """The configuration of a new run, every parameter of every part checked."""
     from reidctl.config import load_config
-    from reidctl.config.layers import Layer
     from reidctl.config.parts import check_parts
 
-    named = [] if run is None else [Layer("--run", {"run": run})]
-    loaded = load_config(preset, files, sets, [*root_layer(root), *named])
+    loaded = load_config(preset, files, sets, flags)
     check_parts(loaded)
     return loaded.config
+
+
+def _refuse(given: dict[str, Any]) -> None:
+    refused = [flag for flag, value in given.items() if value]
+    if refused:
+        raise typer.BadParameter(f"a run goes on with its own configuration; leave out {', '.join(refused)}")
+
+
+def _flag_layers(run: str | None, weights: Path | None, allow_partial: bool) -> list[Layer]:
+    from reidctl.config.layers import Layer
+
+    return [
+        *([] if run is None else [Layer("--run", {"run": run})]),
+        *([] if weights is None else [Layer("--weights", {"weights": str(weights)})]),
+        *([Layer("--allow-partial", {"allow_partial": True})] if allow_partial else []),
+    ]
 
 
 def _run_folder(run: str) -> Path:
@@ -99,7 +115,9 @@ def _dry_run(config: RunConfig, watcher: Watcher, json: bool) -> None:
     plan, step = dry_run(config)
     watcher.on_start(plan)
     if json:
-        output.json("reidctl.train-plan/1", {**asdict(plan), "folder": str(plan.folder), "step": asdict(step)})
+        weights = plan.weights.as_dict() if plan.weights else None
+        shown = {**asdict(plan), "folder": str(plan.folder), "weights": weights, "step": asdict(step)}
+        output.json("reidctl.train-plan/1", shown)
     else:
         parts = ", ".join(f"{name} {value:.3f}" for name, value in step.losses.items())
         output.text(f"ok: one step taken, loss {step.loss:.3f} ({parts}); nothing was written")
@@ -111,6 +129,7 @@ class Watcher:
     def __init__(self) -> None:
         self._bars: Progress | None = None
         self._task: TaskID | None = None
+        self.weights: Report | None = None
 
     def __enter__(self) -> Watcher:
         if output.interactive:
@@ -124,10 +143,13 @@ class Watcher:
 
     def on_start(self, plan: Plan) -> None:
         """Say what is about to be done."""
-        train = plan.train
+        train, self.weights = plan.train, plan.weights
+        if plan.weights:
+            show_report(plan.weights)
         output.note(
             f"{plan.model}: {plan.parameters:,} parameters (losses {plan.loss_parameters:,}) on {plan.device}"
-            f" -> {plan.folder}"
+            + (", compiled at the first step" if plan.compiled else "")
+            + f" -> {plan.folder}"
         )
         output.note(
             f"train: {train['images']:,} images, {train['identities']:,} identities, {train['cameras']} cameras; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -94,14 +95,22 @@ class TrainBatches:
 
         Raises the ReidError of the first image that cannot be read or augmented, whichever process met it.
         """
-        size, steps = self._sampler.batch_size, self.steps(epoch)
-        draws = [Draw(epoch, place, sample) for place, sample in enumerate(self._sampler)]
-        self._draws[:] = [draws[step * size : (step + 1) * size] for step in range(first, steps)]
+        size, draws = self._sampler.batch_size, self.draws(epoch)
+        self._draws[:] = [draws[start : start + size] for start in range(first * size, len(draws), size)]
         for batch in self._open():
             if isinstance(batch, ReidError):
                 self.close()
                 raise batch
             yield batch
+
+    def draws(self, epoch: int) -> list[Draw]:
+        """What `epoch` shows, batch after batch."""
+        seen = self.steps(epoch) * self._sampler.batch_size
+        return [Draw(epoch, place, sample) for place, sample in zip(range(seen), self._sampler, strict=False)]
+
+    def image(self, draw: Draw) -> np.ndarray:
+        """The augmented image [H, W, 3] uint8 RGB of one draw, as its batch holds it; read and made in this process."""
+        return self._images.image(draw)
 
     def close(self) -> None:
         """End the worker processes; the next epoch would start new ones.
@@ -134,7 +143,7 @@ def train_batches(
     """
     labels = [sample.identity for sample in data.train]
     sampler = build_sampler(config.sampler, labels, batch_size, config.images_per_identity, seed)
-    transforms = build_transforms(config.transforms, config.image)
+    transforms = build_transforms(config.transforms, config.image, data.train)
     batches = TrainBatches(data.train, transforms, sampler, workers=config.workers, pin_memory=pin_memory)
     if not batches.steps(0):
         raise InputError(
@@ -144,12 +153,15 @@ def train_batches(
     return batches
 
 
-def build_transforms(specs: Sequence[Spec], image: ImageSpec) -> list[Transform]:
-    """The augmentations in order; `resize` comes first where it is not listed."""
+def build_transforms(specs: Sequence[Spec], image: ImageSpec, samples: Sequence[Sample]) -> list[Transform]:
+    """The augmentations in order; `resize` comes first where it is not listed.
+
+    They may ask for `image_size` and for `samples`, all that is trained on.
+    """
     listed = [(f"data.transforms.{index}", spec) for index, spec in enumerate(specs)]
     if not any(spec.name.rpartition(":")[2] == "resize" for spec in specs):
         listed.insert(0, ("data.transforms", Spec(name="resize")))
-    return [registered.build(spec, at=at, image_size=image.size) for at, spec in listed]
+    return [registered.build(spec, at=at, image_size=image.size, samples=samples) for at, spec in listed]
 
 
 class _Left(Sampler[list[Draw]]):
@@ -175,13 +187,15 @@ class _Images(Dataset[Batch | ReidError]):
         self._samples, self._transforms, self._seed = samples, transforms, seed
 
     def __getitem__(self, draws: list[Draw]) -> Batch | ReidError:
-        state = torch.get_rng_state()
         try:
-            return self._batch(draws)
+            with _own_generator():
+                return self._batch(draws)
         except ReidError as error:
             return error
-        finally:
-            torch.set_rng_state(state)
+
+    def image(self, draw: Draw) -> np.ndarray:
+        with _own_generator():
+            return self._image(draw)
 
     def _batch(self, draws: list[Draw]) -> Batch:
         images = torch.from_numpy(np.stack([self._image(draw) for draw in draws]))  # [B, H, W, 3]
@@ -202,6 +216,16 @@ class _Images(Dataset[Batch | ReidError]):
                 name, reason = type(transform).__name__, f"{type(cause).__name__}: {cause}"
                 raise PluginError(f"transform {name} failed on '{sample.name}': {reason}") from cause
         return np.asarray(picture)
+
+
+@contextmanager
+def _own_generator() -> Iterator[None]:
+    """Leave torch's generator as it was found."""
+    state = torch.get_rng_state()
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
 
 
 def _unchanged(batch: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from reidctl.models.gates import ChannelGate, aggregate
-from reidctl.models.layers import Conv1x1, Conv1x1Linear, LightConv3x3
+from reidctl.models.layers import Conv1x1, Conv1x1Linear, InstanceNorm, LightConv3x3
 
 
 class OSBlock(nn.Module):
@@ -39,7 +39,7 @@ class OSBlock(nn.Module):
         same = in_channels == out_channels
         self.downsample = nn.Identity() if same else Conv1x1Linear(in_channels, out_channels)
         self.dropout = dropout
-        self.IN = nn.InstanceNorm2d(out_channels, affine=True) if instance_norm else nn.Identity()
+        self.IN = InstanceNorm(out_channels, affine=True) if instance_norm else nn.Identity()
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, maps: Tensor) -> Tensor:

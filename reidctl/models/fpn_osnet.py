@@ -9,7 +9,8 @@ from pydantic import Field
 
 from reidctl.models.dropout import NO_DROPOUT, DropoutOptions
 from reidctl.models.fpn import PyramidOptions
-from reidctl.models.osnet import X0_5, X0_25, X0_75, X1_0, Activation, EmbeddingDim, OSNet, Variant
+from reidctl.models.head import Activation, EmbeddingDim
+from reidctl.models.osnet import X0_5, X0_25, X0_75, X1_0, OSNet, Variant
 from reidctl.models.pooling import Pooling
 
 InputNorm = Annotated[bool, Field(description="normalise each image by its own mean and deviation, and so in the stem")]

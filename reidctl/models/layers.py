@@ -10,14 +10,32 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 Norm = Callable[[int], nn.Module]
-instance_norm: Norm = partial(nn.InstanceNorm2d, affine=True)
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """Each map normalised by its own mean and deviation, stored as it came: torch's own turns channels first."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        normalised = super().forward(maps)
+        if maps.is_contiguous(memory_format=torch.channels_last):
+            return normalised.contiguous(memory_format=torch.channels_last)
+        return normalised
+
+
+instance_norm: Norm = partial(InstanceNorm, affine=True)
 
 
 class ConvLayer(nn.Sequential):
     """Convolution, norm, ReLU; an odd kernel with stride 1 keeps the map's size."""
+
+    conv: nn.Conv2d
+    bn: nn.Module
+    relu: nn.Module
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, norm: Norm = nn.BatchNorm2d
@@ -54,6 +72,24 @@ class LightConv3x3(nn.Sequential):
                 relu=nn.ReLU(inplace=True),
             )
         )
+
+
+def convolve_normalised(images: Tensor, norm: nn.InstanceNorm2d, conv: nn.Conv2d) -> Tensor:
+    """conv(norm(images)) without the costly gradient of the images that the norm's own parameters would ask for.
+
+    scale·z + shift is linear in the four channels z and 1, the ones zero outside of the image like the rest, so the
+    affine step of the norm moves into the kernel.
+    """
+    assert norm.weight is not None
+    assert norm.bias is not None
+    channel = (1, -1, 1, 1)
+    normalised = functional.instance_norm(images, eps=norm.eps)
+    scaled = conv.weight * norm.weight.view(channel)
+    shift = (conv.weight * norm.bias.view(channel)).sum(1, keepdim=True)
+    four = torch.cat([normalised, torch.ones_like(images[:, :1])], 1)
+    if images.is_contiguous(memory_format=torch.channels_last):
+        four = four.contiguous(memory_format=torch.channels_last)
+    return functional.conv2d(four, torch.cat([scaled, shift], 1), None, conv.stride, conv.padding)
 
 
 def initialise(network: nn.Module) -> None:

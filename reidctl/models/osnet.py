@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
 
-from annotated_types import Ge
-from pydantic import Field
 from torch import Tensor, nn
 
 from reidctl.errors import ConfigError
@@ -14,14 +11,9 @@ from reidctl.models.blocks import OSBlock
 from reidctl.models.dropout import NO_DROPOUT, DropoutOptions, build_dropout
 from reidctl.models.fpn import FeaturePyramid, PyramidOptions
 from reidctl.models.gates import ChannelGate, LCTGate
-from reidctl.models.layers import Conv1x1, ConvLayer, initialise, instance_norm
+from reidctl.models.head import Activation, EmbeddingDim, build_head
+from reidctl.models.layers import Conv1x1, ConvLayer, convolve_normalised, initialise, instance_norm
 from reidctl.models.pooling import Pooling, build_pooling
-
-EmbeddingDim = Annotated[
-    Annotated[int, Ge(1)] | None,
-    Field(description="length of the embedding; null: the pooled features are the embedding"),
-]
-Activation = Annotated[Literal["prelu", "relu"], Field(description="what the embedding passes last")]
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,9 @@ class OSNet(nn.Module):
 
         # Parameters are stored in the order of registration, and published weights have the pyramid last.
         self.global_avgpool = build_pooling(variant.pooling, pooled, map_size)
-        self.fc = _head(variant, pooled, embedding_dim) if embedding_dim else nn.Identity()
+        self.fc = (
+            build_head(pooled, embedding_dim, variant.activation, variant.dropout.p) if embedding_dim else nn.Identity()
+        )
         self.in_first = instance_norm(3) if variant.input_norm else nn.Identity()
         self.fpn = fpn
         self.fpn_extra_conv = fusion
@@ -89,7 +83,7 @@ class OSNet(nn.Module):
 
     def feature_maps(self, images: Tensor) -> Tensor:
         """The map that is pooled: [B, 3, H, W] -> [B, C, h, w], 1/16 of the image."""
-        stem = self.maxpool(self.conv1(self.in_first(images)))
+        stem = self.maxpool(self._stem(images))
         fine = self.conv2(stem)
         middle = self.conv3(fine)
         maps: Tensor = self.conv5(self.conv4(middle))
@@ -97,6 +91,15 @@ class OSNet(nn.Module):
             maps = self.fpn([stem, fine, middle, maps])
         if self.fpn_extra_conv is not None:
             maps = self.fpn_extra_conv(maps)
+        return maps
+
+    def _stem(self, images: Tensor) -> Tensor:
+        maps: Tensor
+        if self.training and isinstance(self.in_first, nn.InstanceNorm2d):
+            maps = convolve_normalised(images, self.in_first, self.conv1.conv)
+            maps = self.conv1.relu(self.conv1.bn(maps))
+        else:
+            maps = self.conv1(self.in_first(images))
         return maps
 
     def forward(self, images: Tensor) -> Tensor:
@@ -136,12 +139,6 @@ def _stage(variant: Variant, in_channels: int, out_channels: int, *, instance_no
 
 def _transition(channels: int) -> nn.Sequential:
     return nn.Sequential(Conv1x1(channels, channels), nn.AvgPool2d(2))
-
-
-def _head(variant: Variant, in_channels: int, embedding_dim: int) -> nn.Sequential:
-    activation = nn.PReLU() if variant.activation == "prelu" else nn.ReLU(inplace=True)
-    head = nn.Sequential(nn.Linear(in_channels, embedding_dim), nn.BatchNorm1d(embedding_dim), activation)
-    return head.append(nn.Dropout(variant.dropout.p)) if variant.dropout.p else head
 
 
 def osnet_x1_0(embedding_dim: EmbeddingDim = 512, *, image_size: tuple[int, int]) -> OSNet:

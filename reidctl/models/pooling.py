@@ -29,14 +29,30 @@ class GeneralizedMeanPool(nn.Module):
         return maps.clamp(min=1e-6).pow(self.p).mean((2, 3), keepdim=True).pow(1 / self.p)
 
 
+class WeightedPool(nn.Conv2d):
+    """A depthwise convolution over the whole map: a learned weight per channel and position, and a bias per channel.
+
+    Trained as the weighted sum that it is, which is several times faster than a convolution's gradient.
+    """
+
+    def __init__(self, channels: int, map_size: tuple[int, int]) -> None:
+        super().__init__(channels, channels, map_size, groups=channels)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(maps)
+        assert self.bias is not None
+        return (maps * self.weight[:, 0]).sum((2, 3), keepdim=True) + self.bias.view(-1, 1, 1)
+
+
 def build_pooling(kind: Pooling, channels: int, map_size: tuple[int, int]) -> nn.Module:
     """The pooling layer of that kind for maps of `channels` channels and `map_size` (height, width).
 
-    conv is a depthwise convolution over the whole map, with bias, so a network that has one takes one image size only.
+    A network with conv takes one image size only.
     """
     match kind:
         case "conv":
-            return nn.Conv2d(channels, channels, map_size, groups=channels)
+            return WeightedPool(channels, map_size)
         case "avg":
             return nn.AdaptiveAvgPool2d(1)
         case "max":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -20,8 +18,7 @@ from reidctl.errors import InputError, PluginError
 from reidctl.files import replacing
 from reidctl.registry import models
 from reidctl.types import ArtefactInfo
-
-logger = logging.getLogger(__name__)
+from reidctl.weights.safetensors_file import read_safetensors
 
 VERSIONS = ("reidctl", "torch")
 """Packages whose versions a checkpoint remembers."""
@@ -38,7 +35,7 @@ class Checkpoint:
 
     def build(self) -> nn.Module:
         """The network with these weights, in eval mode on the CPU; InputError where the weights do not fit it."""
-        model = build_model(self.config)
+        model = build_model(self.config, restoring=True)
         try:
             model.load_state_dict(self.state)
         except RuntimeError as error:
@@ -51,9 +48,12 @@ class Checkpoint:
         return model.eval()
 
 
-def build_model(config: RunConfig) -> nn.Module:
-    """The network that `config` names, with fresh weights drawn from torch's generator, in training mode."""
-    model: nn.Module = models.build(config.model, at="model", image_size=config.data.image.size)
+def build_model(config: RunConfig, *, restoring: bool = False) -> nn.Module:
+    """The network that `config` names, with fresh weights drawn from torch's generator, in training mode.
+
+    restoring: all of its weights are about to be replaced, so that it need not fetch any.
+    """
+    model: nn.Module = models.build(config.model, at="model", image_size=config.data.image.size, restoring=restoring)
     return model
 
 
@@ -91,21 +91,18 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if path.is_dir():
         raise InputError(f"{path}: a folder, not a checkpoint", "a run's checkpoints are weights/*.safetensors")
     try:
-        with safe_open(path, framework="pt") as file:
-            entries = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        state, entries = read_safetensors(path)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such checkpoint") from error
-    except SafetensorError as error:
-        raise InputError(f"{path}: not a safetensors file: {error}", "it may be incomplete: copy it again") from error
+    hint = f"`reidctl convert-weights {path} OUT.safetensors --preset NAME` makes a checkpoint of foreign weights"
     try:
         info = ArtefactInfo.from_strings(entries)
         config = RunConfig.model_validate_json(entries.get("config", ""))
     except ValueError as error:
         found = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        raise InputError(f"{path}: its metadata is not that of a reidctl checkpoint: {found}") from error
+        raise InputError(f"{path}: its metadata is not that of a reidctl checkpoint: {found}", hint) from error
     if info is None:
-        raise InputError(f"{path}: weights without the metadata of a reidctl checkpoint")
+        raise InputError(f"{path}: weights without the metadata of a reidctl checkpoint", hint)
     return Checkpoint(path, config, info, state)
 
 
@@ -117,27 +114,3 @@ def weights_sha256(state: Mapping[str, Tensor]) -> str:
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def start_from(model: nn.Module, checkpoint: Checkpoint) -> None:
-    """Copy every weight of `checkpoint` whose name and shape are the model's; logs what was copied and what was not.
-
-    InputError when nothing fits.
-    """
-    own = model.state_dict()
-    fitting = {key: value for key, value in checkpoint.state.items() if key in own and value.shape == own[key].shape}
-    if not fitting:
-        raise InputError(
-            f"{checkpoint.path}: none of its {len(checkpoint.state)} weights fits the model",
-            f"it holds '{checkpoint.info.model}'; set `model` to that or leave `weights` out",
-        )
-    model.load_state_dict(fitting, strict=False)
-    logger.info("%s: %d of %d weights loaded", checkpoint.path, len(fitting), len(own))
-    for what, names in (("left out", checkpoint.state.keys()), ("not in the file", own.keys())):
-        rest = sorted(names - fitting.keys())
-        if rest:
-            logger.warning("%s: weights %s: %s", checkpoint.path, what, _few(rest))
-
-
-def _few(names: list[str], most: int = 8) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reidctl.types import Metrics
+from reidctl.weights import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +15,13 @@ class Plan:
     """What a run will do, before it does it.
 
     train, targets: rows of `reidctl.data.statistics`, by data set; steps: batches of the first epoch;
-    parameters: of the network and of the losses, which are not exported.
+    parameters: of the network and of the losses, which are not exported; weights: what became of those that the run
+    starts from.
     """
 
     folder: Path
     device: str
+    compiled: bool
     model: str
     parameters: int
     loss_parameters: int
@@ -26,6 +29,7 @@ class Plan:
     targets: dict[str, list[dict[str, Any]]]
     epochs: int
     steps: int
+    weights: Report | None = None
 
 
 @dataclass(frozen=True, slots=True)

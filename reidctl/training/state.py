@@ -20,6 +20,7 @@ MAY_CHANGE = (
     "runs",
     "device",
     "weights",
+    "allow_partial",
     "eval",
     "data.root",
     "data.targets",

@@ -13,6 +13,7 @@ from reidctl.training.checkpoint import Checkpoint, describe, load_checkpoint, s
 from reidctl.training.curves import draw_curves
 from reidctl.training.device import algorithms, explained
 from reidctl.training.interrupt import Interrupt
+from reidctl.training.memory import kept_memory
 from reidctl.training.progress import EpochInfo, Observer, Plan, StepInfo, Unobserved
 from reidctl.training.run import Run
 from reidctl.training.run_folder import RunFolder
@@ -42,8 +43,8 @@ def train(
         folder.require_resumable()
     elif not exist_ok:
         folder.require_free()
-    with algorithms(config.deterministic), explained():
-        run = Run(config)
+    with algorithms(config.deterministic), kept_memory(), explained():
+        run = Run(config, resumed=resume is not None)
         progress = load_state(folder.state, run) if resume else Progress()
         if resume:
             folder.forget_after(progress.epoch)
@@ -74,6 +75,7 @@ def _plan(run: Run) -> Plan:
     return Plan(
         folder=config.runs / config.run_name,
         device=str(run.device),
+        compiled=run.compiled,
         model=config.model.name,
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
         loss_parameters=sum(parameter.numel() for parameter in run.losses.parameters()),
@@ -81,11 +83,14 @@ def _plan(run: Run) -> Plan:
         targets={target.name: statistics(target)[1:] for target in run.targets},
         epochs=config.train.epochs,
         steps=run.batches.steps(0),
+        weights=run.loaded,
     )
 
 
 def _train(run: Run, progress: Progress, folder: RunFolder, observer: Observer) -> None:
     observer.on_start(_plan(run))
+    if run.loaded:
+        logger.info("%s", "\n  ".join(run.loaded.lines()))
     while progress.epoch < run.config.train.epochs:
         interrupted = take_steps(run, progress, observer)
         tested = _is_tested(run.config, progress.epoch)

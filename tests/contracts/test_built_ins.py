@@ -1,22 +1,39 @@
 """Every registered part keeps the contract of its kind; whoever adds one gets these tests."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
+from reidctl.config import load_config
+from reidctl.export import export_onnx
+from reidctl.registry import batch_transforms, losses, models, transforms
 from reidctl.registry import datasets as data_sets
-from reidctl.registry import losses, models, transforms
-from reidctl.testing import check_dataset, check_loss, check_model, check_transform
-from reidctl.types import Spec
+from reidctl.runtimes import open_embedder
+from reidctl.testing import check_batch_transform, check_dataset, check_loss, check_model, check_transform
+from reidctl.training.checkpoint import Checkpoint, build_model, describe
+from reidctl.types import Mixed, Sample, Spec
 
 SIZE = (128, 64)
+SAMPLES = tuple(Sample(partial(Image.new, "RGB", (30, 70), color), color, 0, 0) for color in ("red", "green"))
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", [name for name in models.names() if not models.find(name).is_family])
 def test_every_model_keeps_the_contract(name: str) -> None:
     torch.manual_seed(0)
     check_model(models.build(Spec(name=name), image_size=SIZE), SIZE)
+
+
+@pytest.mark.parametrize("name", [name for name in models.names() if not models.find(name).is_family])
+def test_every_model_becomes_an_onnx_file_that_openvino_computes_alike(name: str, tmp_path: Path) -> None:
+    config = load_config(sets=[f"model={name}", f"data.image.height={SIZE[0]}", f"data.image.width={SIZE[1]}"]).config
+    torch.manual_seed(0)
+    model = build_model(config)
+    checkpoint = Checkpoint(tmp_path / name, config, describe(model, config), model.state_dict())
+    exported = export_onnx(checkpoint, tmp_path / "model.onnx")
+    assert open_embedder(exported).info.embedding_dim == model.embedding_dim
 
 
 @pytest.mark.parametrize("name", losses.names())
@@ -27,7 +44,12 @@ def test_every_loss_keeps_the_contract(name: str) -> None:
 
 @pytest.mark.parametrize("name", transforms.names())
 def test_every_transform_keeps_the_contract(name: str) -> None:
-    check_transform(transforms.build(Spec(name=name), image_size=SIZE))
+    check_transform(transforms.build(Spec(name=name), image_size=SIZE, samples=SAMPLES))
+
+
+@pytest.mark.parametrize("name", batch_transforms.names())
+def test_every_batch_transform_keeps_the_contract(name: str) -> None:
+    check_batch_transform(batch_transforms.build(Spec(name=name)))
 
 
 def test_the_synthetic_data_set_keeps_the_contract(tmp_path: Path) -> None:
@@ -114,3 +136,34 @@ def test_a_model_that_breaks_the_contract_is_told_how(fault: str, words: str) ->
 
 def test_a_model_that_keeps_the_contract_passes() -> None:
     check_model(Loose("none"), (8, 4))
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("shape", "the images have shape"),
+        ("nan", "not finite"),
+        ("length", "the partners have shape"),
+        ("label", "none of the batch"),
+        ("share", "the share is 2"),
+        ("random", "two batches"),
+        ("changed", "changed what it was given"),
+    ],
+)
+def test_a_batch_transform_that_breaks_the_contract_is_told_how(fault: str, words: str) -> None:
+    calls = []
+
+    def broken(images: torch.Tensor, labels: torch.Tensor) -> Mixed:
+        calls.append(fault)
+        found = {
+            "shape": Mixed(images[:, :1], labels, 1.0),
+            "nan": Mixed(images / 0 * 0, labels, 1.0),
+            "length": Mixed(images, labels[:1], 1.0),
+            "label": Mixed(images, labels + 1, 1.0),
+            "share": Mixed(images, labels, 2.0),
+            "random": Mixed(images + len(calls), labels, 1.0),
+        }
+        return found[fault] if fault in found else Mixed(images.zero_(), labels, 1.0)
+
+    with pytest.raises(AssertionError, match=words):
+        check_batch_transform(broken)

@@ -1,4 +1,3 @@
-import logging
 from pathlib import Path
 
 import pytest
@@ -8,16 +7,14 @@ from safetensors.torch import save_file
 from reidctl.config import RunConfig
 from reidctl.errors import InputError, PluginError
 from reidctl.training.checkpoint import (
-    Checkpoint,
     build_model,
     describe,
     load_checkpoint,
     save_checkpoint,
-    start_from,
     weights_sha256,
 )
 from reidctl.types import Spec
-from tests.training.stand_ins import Tiny, tiny_config
+from tests.training.stand_ins import tiny_config
 
 
 def _saved(tmp_path: Path, width: int = 8) -> tuple[Path, torch.nn.Module, RunConfig]:
@@ -114,32 +111,3 @@ def test_weights_that_do_not_fit_their_own_model_are_refused(tmp_path: Path) -> 
 def test_a_model_must_tell_its_embedding_dim(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="Linear has no whole number `embedding_dim`"):
         describe(torch.nn.Linear(1, 1), tiny_config(tmp_path))
-
-
-def _read(tmp_path: Path, width: int) -> Checkpoint:
-    return load_checkpoint(_saved(tmp_path, width)[0])
-
-
-def test_training_starts_from_the_weights_that_fit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    checkpoint = _read(tmp_path, width=8)
-    checkpoint.state["fc.weight"] = torch.zeros(1, 8)
-    checkpoint.state["head.weight"] = torch.zeros(1)
-    model = Tiny(image_size=(32, 16))
-    before = model.fc.weight.clone()
-    with caplog.at_level(logging.INFO, "reidctl"):
-        start_from(model, checkpoint)
-    assert torch.equal(model.stem[0].weight, checkpoint.state["stem.0.weight"])
-    assert torch.equal(model.stem[1].running_mean, checkpoint.state["stem.1.running_mean"])
-    assert torch.equal(model.fc.weight, before)
-    assert [record.getMessage().removeprefix(f"{checkpoint.path}: ") for record in caplog.records] == [
-        "8 of 9 weights loaded",
-        "weights left out: fc.weight, head.weight",
-        "weights not in the file: fc.weight",
-    ]
-
-
-def test_weights_of_which_none_fits_are_refused(tmp_path: Path) -> None:
-    checkpoint = _read(tmp_path, width=8)
-    state = {f"module.{name}": value for name, value in checkpoint.state.items()}
-    with pytest.raises(InputError, match="none of its 9 weights fits"):
-        start_from(Tiny(image_size=(32, 16)), Checkpoint(checkpoint.path, checkpoint.config, checkpoint.info, state))

@@ -272,6 +272,38 @@ def test_training_starts_from_given_weights(runs: Path) -> None:
     assert all(torch.equal(started[name], value) for name, value in first.state.items())
 
 
+def test_the_weights_that_a_run_starts_from_are_reported_and_stay_in_its_log(runs: Path, tmp_path: Path) -> None:
+    first = train(tiny_config(runs, train_epochs=1, data_targets=()))
+    state = {f"module.{name}": value for name, value in first.state.items() if name != "fc.bias"}
+    file = tmp_path / "model.pth.tar-65"
+    torch.save({"state_dict": {**state, "module.classifier.weight": torch.zeros(6, 9)}, "epoch": 65}, file)
+    config = tiny_config(runs, run="second", weights=file, train_epochs=1, data_targets=())
+    with pytest.raises(InputError, match=r"only in part: 8 tensors fit; missing 1 \(fc\.bias \[6\]\)"):
+        train(config)
+    assert not (runs / "second").exists()
+
+    watcher = Watcher()
+    train(config.model_copy(update={"allow_partial": True}), observer=watcher)
+    report = watcher.plans[0].weights
+    assert report is not None
+    assert (len(report.loaded), len(report.skipped), len(report.missing)) == (8, 1, 1)
+    log = RunFolder(runs / "second").log.read_text()
+    assert log.count(f"weights from {file} (PyTorch): 8 loaded, 1 skipped, 1 missing") == 1
+    assert all(f"\n  {line}\n" in log for line in list(report.lines())[1:])
+    assert "  loaded fc.weight [6, 8]\n" in log
+
+
+def test_going_on_needs_no_more_the_file_that_a_run_started_from(runs: Path, tmp_path: Path) -> None:
+    file = tmp_path / "start.safetensors"
+    train(tiny_config(runs, train_epochs=1, data_targets=())).path.rename(file)
+    started: dict[str, Any] = {"run": "second", "weights": file, "data_targets": ()}
+    train(tiny_config(runs, train_epochs=1, **started))
+    file.unlink()
+    watcher = Watcher()
+    train(tiny_config(runs, train_epochs=2, **started), resume=runs / "second", observer=watcher)
+    assert watcher.plans[0].weights is None
+
+
 def test_a_dry_run_takes_the_first_step_and_writes_nothing(runs: Path) -> None:
     config, watcher = tiny_config(runs), Watcher()
     expected = plan(config)

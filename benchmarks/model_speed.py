@@ -1,0 +1,275 @@
+"""Images a second of the retail networks, in training and in use, each way against plain PyTorch in turns.
+
+    python benchmarks/model_speed.py                                    everything: an hour on 2 cores
+    python benchmarks/model_speed.py --networks retail-0248 --what train
+    python benchmarks/model_speed.py --ways "bf16 channels_last" --json
+
+Plain is the network made of torch's own layers, float32, eager, images channel by channel (NCHW), torch's default
+Adam and the C library's memory. A way and plain run in a process each, take turns, and the ratio is the median over
+the turns, so that a machine whose speed drifts does not decide. Training is whole steps on one batch: network,
+loss, gradient, update. `first` is the seconds of the first step or call, compiling included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from reidctl.config import RunConfig
+
+NETWORKS = ("retail-0248", "retail-0267", "retail-0270", "retail-0265")
+TRAIN = {
+    "f32 channels_last": ["train.precision=f32", "train.channels_last=true", "train.compile=false"],
+    "bf16 NCHW": ["train.precision=bf16", "train.channels_last=false", "train.compile=false"],
+    "bf16 channels_last": ["train.precision=bf16", "train.channels_last=true", "train.compile=false"],
+    "f32 channels_last compiled": ["train.precision=f32", "train.channels_last=true", "train.compile=true"],
+    "bf16 channels_last compiled": ["train.precision=bf16", "train.channels_last=true", "train.compile=true"],
+}
+INFER = {
+    "PyTorch f32": "eager f32",
+    "PyTorch bf16": "eager bf16",
+    "PyTorch f32 compiled": "compiled f32",
+    "PyTorch bf16 compiled": "compiled bf16",
+    "OpenVINO f32": "onnx f32",
+    "OpenVINO bf16": "onnx bf16",
+}
+PLAIN = "plain"
+Work = Callable[[], Any]
+
+
+def use_torchs_own_layers() -> None:
+    """Undo what our networks do for speed in training."""
+    from torch import nn
+
+    from reidctl.models.layers import InstanceNorm
+    from reidctl.models.osnet import OSNet
+    from reidctl.models.pooling import WeightedPool
+
+    def stem(network: Any, images: torch.Tensor) -> Any:
+        return network.conv1(network.in_first(images))
+
+    InstanceNorm.forward = nn.InstanceNorm2d.forward  # type: ignore[method-assign]
+    WeightedPool.forward = nn.Conv2d.forward  # type: ignore[method-assign]
+    OSNet._stem = stem  # type: ignore[method-assign]
+
+
+def configuration(network: str, batch: int, sets: list[str]) -> RunConfig:
+    from reidctl.config import load_config
+
+    few = f"data.sources=[{{name: synthetic, train_identities: {batch}}}]"
+    always = [few, "data.targets=[]", "data.workers=0", f"train.batch_size={batch}", "train.fixbase_epochs=0"]
+    return load_config(network, sets=[*always, *sets]).config
+
+
+def plain_step(network: str, batch: int) -> Work:
+    import torch
+
+    from reidctl.registry import losses, models
+
+    use_torchs_own_layers()
+    config = configuration(network, batch, [])
+    model = models.build(config.model, image_size=config.data.image.size)
+    loss = losses.build(config.losses[0], embedding_dim=model.embedding_dim, num_classes=batch)
+    optimizer = torch.optim.Adam([*model.parameters(), *loss.parameters()], lr=1e-4, amsgrad=True)
+    images = torch.randn(batch, 3, *config.data.image.size)
+    labels = torch.arange(batch)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss(model(images), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def our_step(network: str, batch: int, way: str) -> Work:
+    from reidctl.training.run import Run
+
+    run = Run(configuration(network, batch, TRAIN[way]))
+    images = next(iter(run.batches.epoch(0)))
+    return lambda: run.step(images, 0, 0, 1)
+
+
+def plain_call(network: str, batch: int) -> Work:
+    import torch
+
+    from reidctl.registry import models
+
+    use_torchs_own_layers()
+    config = configuration(network, batch, [])
+    model = models.build(config.model, image_size=config.data.image.size).eval()
+    images = torch.randn(batch, 3, *config.data.image.size)
+
+    def call() -> None:
+        with torch.no_grad():
+            model(images)
+
+    return call
+
+
+def our_call(network: str, batch: int, way: str, folder: Path) -> Work:
+    import numpy as np
+    import torch
+
+    from reidctl.export import export_onnx
+    from reidctl.registry import runtimes
+    from reidctl.runtimes.network import NetworkEmbedder, preset_checkpoint
+    from reidctl.training.compiling import forward_of
+    from reidctl.types import Spec
+
+    kind, precision = INFER[way].split()
+    height, width = configuration(network, batch, []).data.image.size
+    images = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
+    if kind == "onnx":
+        path = export_onnx(network, folder / f"{network}.onnx")
+        engine = runtimes.build(
+            Spec(name="openvino", hint="throughput", chunk=8), path=path, device="CPU", precision=precision
+        )
+        return lambda: engine.embed_stream(iter(np.split(images, batch // 8)), lambda index, embeddings: None)
+    embedder = NetworkEmbedder(preset_checkpoint(network), device="cpu", precision=precision)
+    if kind == "compiled":
+        embedder._model = forward_of(embedder._model, torch.device("cpu"), wanted=True, worth_it=True)
+    return lambda: embedder.embed_batch(images)
+
+
+def child(network: str, what: str, way: str, batch: int, seconds: float) -> None:
+    """Do the work once, then for some seconds at every line on stdin; tell each result on stdout."""
+    import torch
+
+    from reidctl.benchmarking.worker import peak_memory_mib
+    from reidctl.training.memory import kept_memory
+
+    torch.manual_seed(0)
+    with ExitStack() as stack:
+        if way == PLAIN:
+            work = plain_step(network, batch) if what == "train" else plain_call(network, batch)
+        elif what == "train":
+            stack.enter_context(kept_memory())
+            work = our_step(network, batch, way)
+        else:
+            work = our_call(network, batch, way, Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        print(json.dumps({"seconds": timed(work, 0)[1]}), flush=True)
+        work()
+        for _ in sys.stdin:
+            count, elapsed = timed(work, seconds)
+            print(json.dumps({"fps": count * batch / elapsed, "peak_mib": peak_memory_mib()}), flush=True)
+
+
+def timed(work: Work, seconds: float) -> tuple[int, float]:
+    """How often the work was done, at least once, and how long that took."""
+    count, started = 0, time.perf_counter()
+    while not count or time.perf_counter() - started < seconds:
+        work()
+        count += 1
+    return count, time.perf_counter() - started
+
+
+class Measured:
+    """A process that measures one way when it is told to."""
+
+    def __init__(self, network: str, what: str, way: str, options: argparse.Namespace, cache: str) -> None:
+        command = [sys.executable, __file__, "--child", network, what, way]
+        command += ["--batch", str(options.batch), "--seconds", str(options.seconds)]
+        # An empty cache, so that `first` is what compiling costs.
+        environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": cache}
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        self.first = self._answer()["seconds"]
+
+    def turn(self) -> dict[str, float]:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, float]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"the process ended: {' '.join(map(str, self.process.args))}")
+        found: dict[str, float] = json.loads(line)
+        return found
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(network: str, what: str, way: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Plain and the way in turns: one row each."""
+    with tempfile.TemporaryDirectory() as cache:
+        both = [Measured(network, what, name, options, cache) for name in (way, PLAIN)]
+        turns = [[measured.turn() for measured in both] for _ in range(options.turns)]
+        for measured in both:
+            measured.close()
+    ratio = median(ours["fps"] / plain["fps"] for ours, plain in turns)
+    return [
+        {
+            "network": network,
+            "what": what,
+            "way": name,
+            "fps": median(turn[place]["fps"] for turn in turns),
+            "ratio": ratio if name == way else 1.0,
+            "first_s": both[place].first,
+            "peak_mib": turns[-1][place]["peak_mib"],
+        }
+        for place, name in ((1, PLAIN), (0, way))
+    ]
+
+
+def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
+    rows = []
+    for network in options.networks:
+        for what, ways in (("train", TRAIN), ("infer", INFER)):
+            chosen = [way for way in ways if options.ways is None or way in options.ways]
+            for count, way in enumerate(chosen if what in options.what else []):
+                plain, ours = compare(network, what, way, options)
+                for row in [ours] if count else [plain, ours]:
+                    rows.append(row)
+                    if not options.json:
+                        print(
+                            f"{row['network']:<13}{row['what']:<7}{row['way']:<29}{row['fps']:>8.1f}{row['ratio']:>7.2f}"
+                            f"{row['first_s']:>8.1f} s{row['peak_mib']:>8,.0f} MiB",
+                            flush=True,
+                        )
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--what", nargs="+", choices=["train", "infer"], default=["train", "infer"])
+    parser.add_argument("--ways", nargs="+", choices=[*TRAIN, *INFER], help="only these")
+    parser.add_argument("--batch", type=int, default=64, help="images a step, a multiple of 8")
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2, help="least time of a turn")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        child(*options.child, options.batch, options.seconds)
+        return
+    if not options.json:
+        print(f"{'network':<13}{'what':<7}{'way':<29}{'images/s':>8}{'ratio':>7}{'first':>10}{'memory':>12}")
+    rows = measure(options)
+    if options.json:
+        print(json.dumps({"schema": "reidctl.model_speed/1", "batch": options.batch, "rows": rows}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

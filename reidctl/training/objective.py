@@ -1,0 +1,95 @@
+"""The losses of a run, each called with what it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reidctl.config.schema import LossSpec
+from reidctl.errors import ConfigError, PluginError
+from reidctl.registry import losses
+from reidctl.training.mixing import shared
+from reidctl.types import Mixed
+from reidctl.validation import given_names
+
+OF_THE_RUN = ("epoch", "indices", "model")
+OF_A_CLASSIFIER = ("cosines", "logits")
+
+
+class Objective(nn.ModuleList):
+    """The losses that a configuration lists, as modules 0, 1, …
+
+    Built, a loss may ask right of the `*` for embedding_dim, num_classes and class_counts ([C] int64, the training
+    images of each identity). Called with embeddings and labels, it may ask for
+    epoch: epochs since the start, 2.5 in the middle of the third;
+    model: the network; indices [B] int64: the training image that each row shows;
+    logits, cosines [B, C]: what the methods of these names of the first loss that has one make of the embeddings. Only
+    logits are differentiated.
+    ConfigError where no loss has such a method, PluginError where one asks for anything else.
+    """
+
+    def __init__(self, specs: Sequence[LossSpec], *, embedding_dim: int, class_counts: Tensor) -> None:
+        given = {"embedding_dim": embedding_dim, "num_classes": len(class_counts), "class_counts": class_counts}
+        super().__init__(losses.build(spec, at=f"losses.{index}", **given) for index, spec in enumerate(specs))
+        self._asked = [given_names(loss.forward) for loss in self]
+        self._methods = {name: self._first_method(name) for name in OF_A_CLASSIFIER}
+        for index, (spec, asked) in enumerate(zip(specs, self._asked, strict=True)):
+            self._require(f"losses.{index}", spec.name, asked)
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        mixed: Mixed,
+        *,
+        epoch: float,
+        model: nn.Module,
+        indices: Sequence[int],
+    ) -> Tensor:
+        """Each loss [n] of embeddings [B, D] and labels [B], unweighted."""
+        wanted = {name for asked in self._asked for name in asked}
+        given: dict[str, Any] = {"epoch": epoch, "model": model}
+        if "indices" in wanted:
+            given["indices"] = torch.tensor(indices).to(labels.device, non_blocking=True)
+        for name in OF_A_CLASSIFIER:
+            method = self._methods[name]
+            if name in wanted and method is not None:
+                with torch.set_grad_enabled(name == "logits" and torch.is_grad_enabled()):
+                    given[name] = method(embeddings, **_picked(given, given_names(method)))
+        values = [
+            shared(partial(loss, **_picked(given, asked)), embeddings, labels, mixed)
+            for loss, asked in zip(self, self._asked, strict=True)
+        ]
+        return torch.stack(values)
+
+    @torch.no_grad()
+    def top1(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """The share of rows whose largest logit is that of their label; nan where no loss classifies."""
+        logits = self._methods["logits"]
+        if logits is None:
+            return embeddings.new_tensor(torch.nan)
+        return (logits(embeddings).argmax(dim=1) == labels).float().mean()
+
+    def _first_method(self, name: str) -> Callable[..., Tensor] | None:
+        return next((getattr(loss, name) for loss in self if callable(getattr(loss, name, None))), None)
+
+    def _require(self, at: str, name: str, asked: Mapping[str, bool]) -> None:
+        for what, needed in asked.items():
+            if needed and what not in OF_THE_RUN + OF_A_CLASSIFIER:
+                known = ", ".join(sorted(OF_THE_RUN + OF_A_CLASSIFIER))
+                raise PluginError(
+                    f"loss '{name}' asks for '{what}', which no loss is given when it is called", f"known are {known}"
+                )
+            if needed and what in OF_A_CLASSIFIER and self._methods[what] is None:
+                raise ConfigError(
+                    f"{at}: '{name}' needs the {what} of a loss that classifies, and none is listed",
+                    "list one beside it, such as am_softmax",
+                )
+
+
+def _picked(given: Mapping[str, Any], names: Mapping[str, bool]) -> dict[str, Any]:
+    return {name: given[name] for name in names if name in given}

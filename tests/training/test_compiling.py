@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+import torch._dynamo
+from torch import Tensor, nn
+from torch._dynamo.exc import BackendCompilerFailed
+from torch._dynamo.testing import CompileCounter
+
+from reidctl.config import load_config
+from reidctl.errors import ConfigError
+from reidctl.registry import models
+from reidctl.training import compiling
+from reidctl.training.compiling import WORTH, forward_of, is_worth_it
+from reidctl.types import Spec
+
+CPU = torch.device("cpu")
+SMALL = (64, 32)
+PRESETS = ("retail-0248", "retail-0265", "retail-0267", "retail-0270")
+OPTIONS = {
+    "infodrop": {"dropout": {"distribution": "infodrop", "p": 0.2}},
+    "gaussian": {"dropout": {"distribution": "gaussian"}},
+    "pyramid": {"fpn": {"process": "concatenation"}, "pooling": "gmp", "extra_blocks": True},
+    "max": {"fpn": {"process": "max_pooling"}, "pooling": "max", "activation": "relu"},
+}
+NETWORKS = {
+    **{entry.name: Spec(name=entry.name) for entry in models.entries if not entry.is_family},
+    **{name: load_config(name).config.model for name in PRESETS},
+    **{name: Spec(name="fpn_osnet_x0_25", **options) for name, options in OPTIONS.items()},
+}
+
+
+@pytest.fixture(autouse=True)
+def _forget_compiled_code() -> None:
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize(
+    ("name", "training"), [*((name, True) for name in NETWORKS), *((name, False) for name in PRESETS)]
+)
+def test_every_network_is_one_graph(name: str, training: bool) -> None:
+    network = models.build(NETWORKS[name], image_size=SMALL).train(training)
+    found = torch._dynamo.explain(network)(torch.randn(2, 3, *SMALL))
+    assert found.graph_break_count == 0, found.break_reasons
+    assert found.graph_count == 1
+
+
+@pytest.mark.parametrize("name", ["retail-0248", "retail-0267"])
+def test_a_second_size_of_batch_compiles_once_more_and_a_third_does_not(name: str) -> None:
+    network = models.build(NETWORKS[name], image_size=SMALL)
+    counter = CompileCounter()
+    compiled = torch.compile(network, backend=counter)
+    for size, graphs in ((8, 1), (8, 1), (5, 2), (8, 2), (3, 2), (7, 2)):
+        assert compiled(torch.randn(size, 3, *SMALL)).shape[0] == size
+        assert counter.frame_count == graphs
+
+
+def test_a_compiled_network_shares_its_weights_and_gives_the_same_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    compile_ = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda model: compile_(model, backend="aot_eager"))
+    torch.manual_seed(0)
+    network = models.build(Spec(name="fpn_osnet_x0_25", lct_gate=True), image_size=SMALL)
+    images = torch.randn(4, 3, *SMALL)
+    found = []
+    for forward in (network, forward_of(network, CPU, wanted=True, worth_it=False)):
+        network.zero_grad()
+        forward(images).square().sum().backward()
+        found.append([parameter.grad.clone() for parameter in network.parameters()])
+    for plain, compiled in zip(*found, strict=True):
+        torch.testing.assert_close(compiled, plain)
+
+
+def test_auto_compiles_long_runs_only() -> None:
+    assert is_worth_it(CPU, WORTH["cpu"], deterministic=False)
+    assert not is_worth_it(CPU, WORTH["cpu"] - 1, deterministic=False)
+    assert not is_worth_it(CPU, WORTH["cpu"], deterministic=True)
+    assert not is_worth_it(torch.device("meta"), 10**9, deterministic=False)
+    network = nn.Identity()
+    assert forward_of(network, CPU, "auto", worth_it=False) is network
+    assert forward_of(network, CPU, wanted=False, worth_it=True) is network
+    assert forward_of(network, CPU, "auto", worth_it=True) is not network
+
+
+def test_without_a_compiler_auto_goes_without_and_true_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> str:
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr("torch._inductor.cpp_builder.get_cpp_compiler", missing)
+    assert not is_worth_it(CPU, 10**9, deterministic=False)
+    with pytest.raises(ConfigError, match=r"no C\+\+ compiler"):
+        forward_of(nn.Identity(), CPU, wanted=True, worth_it=False)
+
+
+def test_a_network_that_does_not_compile_runs_plainly_under_auto_and_is_an_error_under_true(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(graph: object, inputs: list[Tensor]) -> None:
+        raise BackendCompilerFailed(failing, ValueError("out of registers"), None)
+
+    compile_ = torch.compile
+    monkeypatch.setattr(compiling.torch, "compile", lambda model: compile_(model, backend=failing))
+    images = torch.ones(2, 3)
+    linear = nn.Linear(3, 4)
+    with pytest.raises(ConfigError, match=r"Linear does not compile: .*out of registers"):
+        forward_of(linear, CPU, wanted=True, worth_it=False)(images)
+    forward = forward_of(linear, CPU, "auto", worth_it=True)
+    with caplog.at_level(logging.WARNING):
+        first, second = forward(images), forward(images)
+    assert torch.equal(first, linear(images))
+    assert torch.equal(second, first)
+    assert [record.levelname for record in caplog.records if record.name == compiling.__name__] == ["WARNING"]
