@@ -100,7 +100,7 @@ def our_step(network: str, batch: int, way: str) -> Work:
 
     run = Run(configuration(network, batch, TRAIN[way]))
     images = next(iter(run.batches.epoch(0)))
-    return lambda: run.step(images, 0, 0, 1)
+    return lambda: run.step([images], 0, 0, 1, run.config.train.lr)
 
 
 def plain_call(network: str, batch: int) -> Work:

@@ -26,6 +26,7 @@ PARTS = (
     registries.batch_transforms,
     registries.datasets,
     registries.runtimes,
+    registries.loggers,
 )
 
 

@@ -6,6 +6,7 @@ ReidError              anything a user can mend: one line on stderr
   UnknownName          a part that nobody registered                  exit 2
   ExistsError          an output that would be overwritten            exit 2
   TrainingError        a training run whose loss is not finite        exit 2
+  DiskFull             an output that its disk has no space for       exit 2
   PluginError          an installed part that cannot be used          exit 3
   MissingExtra         an optional dependency that is not there       exit 3
   CheckFailed          the check that was asked for did not hold      exit 1
@@ -58,6 +59,10 @@ class MissingExtra(ReidError):
 
 class TrainingError(ReidError):
     """A training run that cannot go on because a loss is not finite."""
+
+
+class DiskFull(ReidError):
+    """An output that its disk has no space for; what was there under its name still is."""
 
 
 class CheckFailed(ReidError):

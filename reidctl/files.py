@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -23,17 +24,36 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends well and vanishes when it does not.
 
     The caller makes a file or a folder there. Folders on the way to `path` are created.
+    The OSError of a disk without space for it names `path`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    workplace = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         temporary = workplace / path.name
         yield temporary
         if path.is_dir() and not path.is_symlink():
             os.replace(path, workplace / "replaced")
         os.replace(temporary, path)
+    except OSError as error:
+        if is_full(error):
+            error.filename = str(path)
+        raise
     finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+        if workplace:
+            shutil.rmtree(workplace, ignore_errors=True)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a disk, or what one may use of it, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what `replacing` left of outputs in `folder` when its process was killed."""
+    for left in folder.glob(".*"):
+        if left.is_dir() and left.name[1:].rpartition(".")[0]:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

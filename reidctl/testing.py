@@ -12,7 +12,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from reidctl.errors import ReidError
 from reidctl.types import Mixed, ReidData
+from reidctl.validation import given_names
+
+Value = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""A loss of embeddings [B, D], labels [B] and indices [B]."""
 
 
 def check_model(model: nn.Module, image_size: tuple[int, int] = (256, 128)) -> None:
@@ -37,23 +42,95 @@ def check_model(model: nn.Module, image_size: tuple[int, int] = (256, 128)) -> N
     assert maps.ndim == 4, f"feature_maps gives shape {tuple(maps.shape)}, not [B, C, h, w]"
 
 
-def check_loss(loss: nn.Module, embedding_dim: int = 8, num_classes: int = 4) -> None:
-    """A loss is a finite scalar, differentiable, and has no memory of the last batch."""
+def check_loss(loss: nn.Module, embedding_dim: int = 8, num_classes: int = 4, teacher_dim: int = 6) -> None:
+    """A loss is a finite scalar with finite gradients on any batch, and a function of what it is called with alone.
+
+    It is called with what it asks for right of the `*` (see `reidctl.training.objective`). The order of the batch does
+    not matter, and a label outside of 0…num_classes-1 is an error unless the numbers of labels do not matter either.
+    """
     generator = torch.Generator().manual_seed(0)
+    asked = given_names(loss.forward)
+    network, head = _network(), torch.randn(embedding_dim, num_classes, generator=generator)
+    others = torch.randn(2, 4 * num_classes, teacher_dim, generator=generator)
 
-    def batch() -> tuple[Tensor, Tensor]:
-        labels = torch.arange(4 * num_classes) % num_classes
-        return torch.randn(len(labels), embedding_dim, generator=generator, requires_grad=True), labels
+    def value(embeddings: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
+        logits = embeddings @ head
+        given = {
+            "epoch": 1.5,
+            "model": network,
+            "indices": indices,
+            "logits": logits,
+            "cosines": logits.detach().tanh(),
+            "teacher": others[0][indices],
+            "peers": [embedding[indices] for embedding in others],
+            "peer_logits": [embedding[indices, :num_classes] for embedding in others],
+        }
+        result: Tensor = loss(embeddings, labels, **{name: given[name] for name in asked if name in given})
+        return result
 
-    embeddings, labels = batch()
-    first = loss(embeddings, labels)
+    def drawn() -> Tensor:
+        return torch.randn(4 * num_classes, embedding_dim, generator=generator)
+
+    labels = torch.arange(num_classes).repeat_interleave(4)
+    indices = torch.arange(len(labels)) // 2
+    embeddings = drawn()
+    state = {name: item.clone() for name, item in loss.state_dict().items()}
+    first = value(embeddings, labels, indices)
     assert first.ndim == 0, f"the loss is no scalar but has shape {tuple(first.shape)}"
     assert torch.isfinite(first), "the loss is not finite"
-    loss(*batch())
-    assert torch.equal(first, loss(embeddings, labels)), "the loss changed after seeing another batch"
-    first.backward()
-    assert embeddings.grad is not None, "no gradient reaches the embeddings"
-    assert torch.isfinite(embeddings.grad).all(), "the gradient is not finite"
+    value(drawn(), labels, indices)
+    assert torch.equal(first, value(embeddings, labels, indices)), "the loss changed after seeing another batch"
+    assert all(torch.equal(item, state[name]) for name, item in loss.state_dict().items()), "a call changed the state"
+    order = torch.randperm(len(labels), generator=generator)
+    shuffled = value(embeddings[order], labels[order], indices[order])
+    assert torch.allclose(first, shuffled, rtol=1e-4, atol=1e-5), "the loss depends on the order of the batch"
+    for shift in (-1, 1):
+        _check_label(value, (embeddings, labels + shift, indices), first)
+    batches = {
+        "": (embeddings, labels, indices),
+        " of one identity": (embeddings, torch.zeros_like(labels), indices),
+        " of one image": (embeddings[:1], labels[:1], indices[:1]),
+        " of equal embeddings": (embeddings[:1].expand_as(embeddings), labels, indices),
+    }
+    for words, batch in batches.items():
+        _check_gradient(value, batch, loss, network, words)
+
+
+def _network() -> nn.Module:
+    """Two convolutions, for losses that ask for a model."""
+    network = nn.Sequential(nn.Conv2d(3, 6, 3, bias=False), nn.BatchNorm2d(6), nn.Conv2d(6, 4, 1))
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    return network
+
+
+def _check_label(value: Value, batch: tuple[Tensor, Tensor, Tensor], first: Tensor) -> None:
+    try:
+        found = value(*batch)
+    except (ReidError, IndexError, RuntimeError, ValueError):
+        return
+    labels = batch[1]
+    wrong = int(labels.min()) if labels.min() < 0 else int(labels.max())
+    assert torch.allclose(first, found, rtol=1e-4, atol=1e-5), f"label {wrong} is no class and no error"
+
+
+def _check_gradient(
+    value: Value, batch: tuple[Tensor, Tensor, Tensor], loss: nn.Module, network: nn.Module, words: str
+) -> None:
+    embeddings, labels, indices = batch
+    embeddings = embeddings.clone().requires_grad_()
+    result = value(embeddings, labels, indices)
+    assert torch.isfinite(result), f"the loss of a batch{words} is not finite"
+    assert result.requires_grad, f"no gradient reaches the embeddings of a batch{words}"
+    reached = torch.autograd.grad(result, [embeddings, *network.parameters()], allow_unused=True, retain_graph=True)
+    gradients = [item for item in reached if item is not None]
+    assert gradients, f"no gradient reaches the embeddings of a batch{words}"
+    own = list(loss.parameters())
+    learned = torch.autograd.grad(result, own, allow_unused=True) if own else ()
+    gradients += [item for item in learned if item is not None]
+    assert all(torch.isfinite(item).all() for item in gradients), f"the gradient of a batch{words} is not finite"
 
 
 def check_dataset(data: ReidData) -> None:

@@ -111,6 +111,7 @@ class ReidData:
     identities that stand for nobody (0 in Market-1501): they match no query and never become a class.
     train_identities[label] is the number that query and gallery would give the person of a training label; empty where
     the data set numbers its training people apart, so that nothing tells whether they are tested on, too.
+    train_sources: how many of the training samples each of several joined data sets gave, in order; empty for one.
     """
 
     name: str
@@ -119,6 +120,7 @@ class ReidData:
     gallery: tuple[Sample, ...] = ()
     distractors: frozenset[int] = frozenset()
     train_identities: tuple[int, ...] = ()
+    train_sources: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         known = {sample.identity for sample in self.train}
@@ -126,6 +128,8 @@ class ReidData:
             raise InputError(f"data set '{self.name}': training identities are not 0…{len(known) - 1} without gaps")
         if self.train_identities and not len(known) == len(self.train_identities) == len(set(self.train_identities)):
             raise InputError(f"data set '{self.name}': {len(known)} training identities have not as many numbers")
+        if self.train_sources and sum(self.train_sources) != len(self.train):
+            raise InputError(f"data set '{self.name}': its sources do not add up to {len(self.train)} training images")
 
     @property
     def num_identities(self) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reidctl.errors import ExistsError
-from reidctl.files import refuse_existing, replacing, write_text
+from reidctl.files import refuse_existing, remove_unfinished, replacing, write_text
 
 
 def test_a_file_takes_its_name_at_the_end(tmp_path: Path) -> None:
@@ -30,6 +30,31 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         break_off()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_told_of_the_file_that_was_wanted(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+
+    def fill() -> None:
+        with replacing(target):
+            Path("/dev/full").write_bytes(b"new")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        fill()
+    assert caught.value.filename == str(target)
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_only_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    for name in (".last.pt.a1b2c3d4", ".git", "weights"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".notes.txt").touch()
+    remove_unfinished(tmp_path)
+    remove_unfinished(tmp_path / "none")
+    assert {path.name for path in tmp_path.iterdir()} == {".git", "weights", ".notes.txt"}
 
 
 def test_a_folder_replaces_a_folder(tmp_path: Path) -> None:

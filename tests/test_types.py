@@ -17,3 +17,9 @@ def test_training_labels_and_their_identities_are_one_to_one(numbers: tuple[int,
 def test_a_data_set_need_not_tell_its_training_identities() -> None:
     assert ReidData("some", train=TRAIN).train_identities == ()
     assert ReidData("some", train=TRAIN, train_identities=(9, 2)).train_identities == (9, 2)
+
+
+@pytest.mark.parametrize("sizes", [(1,), (1, 2), (3,)])
+def test_sources_add_up_to_the_training_images(sizes: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="do not add up to 2 training images"):
+        ReidData("some", train=TRAIN, train_sources=sizes)

@@ -10,12 +10,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from reidctl.artefacts import locate, runtime_for
 from reidctl.benchmarking.worker import Job, Measured, measure
 from reidctl.errors import InputError, ReidError
 from reidctl.export.onnx import export_onnx
 from reidctl.runtimes.child import run_in_child
-from reidctl.runtimes.locate import locate
-from reidctl.runtimes.opening import runtime_for
 
 PRESETS = ("retail-0248", "retail-0265", "retail-0267", "retail-0270")
 HINTS = ("latency", "throughput")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from reidctl import registry
 from reidctl.cli.options import Json, names_of
 from reidctl.cli.output import output
 from reidctl.cli.parts import describe, entry_row, listing, parameter_rows
+
+if TYPE_CHECKING:
+    from reidctl.zoo.catalogue import Published
 
 app = listing(registry.models)
 
@@ -26,11 +29,13 @@ def info(
     """Show what a model or a preset's model is, which parameters it takes, and what it costs."""
     from reidctl.complexity import measure
     from reidctl.config import load_config
+    from reidctl.zoo.catalogue import published
 
     preset = name if name in registry.presets.names() and name not in registry.models.names() else None
     config = load_config(preset, sets=[] if preset else [f"model={name}"]).config
     size = config.data.image.size
     cost = measure(registry.models.build(config.model, image_size=size), size)
+    stated = published(name)
     if json:
         found: dict[str, Any] = {
             **entry_row(registry.models, config.model.name),
@@ -46,6 +51,7 @@ def info(
                 "activation_bytes": cost.activation_bytes,
                 "feature_maps": cost.feature_maps,
             },
+            "published": stated and {"network": stated[0], **stated[1].model_dump()},
         }
         output.json("reidctl.model/1", found)
         return
@@ -56,12 +62,25 @@ def info(
         ["cost", "value", "what it counts"],
         [
             ["parameters", f"{cost.parameters / 1e6:.3f} M", "the embedding network, without classifier"],
-            ["folded parameters", f"{cost.folded_parameters / 1e6:.3f} M", "norms folded, shared gates at every use"],
+            [
+                "folded parameters",
+                f"{cost.folded_parameters / 1e6:.3f} M",
+                "batch norms folded, shared gates at every use, as published counts do",
+            ],
+            *(_stated(*stated)[:1] if stated else []),
             ["MACs", f"{cost.macs / 1e9:.3f} G", "multiply-accumulates of convolutions and matrix products"],
             ["GFLOPs", f"{cost.gflops:.3f}", "2 × MACs"],
             ["GFLOPs, published rule", f"{cost.published_gflops:.3f}", "and element-wise work"],
+            *(_stated(*stated)[1:] if stated else []),
             ["activations", f"{cost.activation_bytes / 2**20:.1f} MiB", "kept for the backward pass, one image, f32"],
             ["feature maps", "", maps],
         ],
         title=f"{name}: {size[0]}×{size[1]} pixels, {options}",
     )
+
+
+def _stated(network: str, published: Published) -> list[list[str]]:
+    return [
+        ["published parameters", f"{published.mparams:.3f} M", f"as {network} states them"],
+        ["published GFLOPs", f"{published.gflops:.3f}", f"as {network} states them"],
+    ]

@@ -25,6 +25,8 @@ class Output:
     def __init__(self) -> None:
         self.quiet = False
         self.no_color = False
+        self.silent = False
+        """Whether another process speaks for this one, so that only errors are told."""
 
     def configure(self, *, quiet: bool, no_color: bool, debug: bool) -> None:
         """Apply the global options; warnings of the library reach stderr as lines, with --debug its whole log."""
@@ -51,6 +53,8 @@ class Output:
 
     def text(self, text: str) -> None:
         """Print a result as it stands."""
+        if self.silent:
+            return
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
     def json(self, schema: str, values: Mapping[str, Any]) -> None:
@@ -59,6 +63,8 @@ class Output:
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
         """Print a result for people; a column is right-aligned where every value is a number."""
+        if self.silent:
+            return
         from rich import box
         from rich.table import Table
         from rich.text import Text
@@ -81,12 +87,13 @@ class Output:
 
     def note(self, text: str) -> None:
         """Tell the person at the terminal something that is not the result."""
-        if not self.quiet:
+        if not (self.quiet or self.silent):
             sys.stderr.write(f"{text}\n")
 
     def warning(self, text: str) -> None:
         """Tell what may be wrong; kept with --quiet."""
-        self._mark("warning:", "yellow", text)
+        if not self.silent:
+            self._mark("warning:", "yellow", text)
 
     def error(self, message: str, hint: str | None = None) -> None:
         """Tell what went wrong in one line, and in a second what to do."""
@@ -105,7 +112,7 @@ class Output:
     @property
     def interactive(self) -> bool:
         """Whether progress bars make sense: a terminal on stderr, and no --quiet."""
-        return sys.stderr.isatty() and not self.quiet
+        return sys.stderr.isatty() and not (self.quiet or self.silent)
 
     @contextmanager
     def progress(self, description: str, total: int | None = None) -> Iterator[Any]:
@@ -129,9 +136,11 @@ class Output:
     def bars(self) -> Progress:
         """A rich progress display on stderr that leaves nothing behind."""
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
 
         return Progress(
-            TextColumn("{task.description}"),
+            # Of all columns the one that gives way where the terminal is narrow.
+            TextColumn("{task.description}", table_column=Column(no_wrap=False)),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),

@@ -1,4 +1,4 @@
-"""`reidctl losses|transforms|batch_transforms|runtimes|… list|info`: what is registered, and what it takes."""
+"""`reidctl losses|transforms|batch_transforms|runtimes|loggers|… list|info`: what is registered, and what it takes."""
 
 from typing import Annotated, Any
 
@@ -75,3 +75,4 @@ losses = listing(registries.losses)
 transforms = listing(registries.transforms)
 batch_transforms = listing(registries.batch_transforms)
 runtimes = listing(registries.runtimes)
+loggers = listing(registries.loggers)

@@ -10,6 +10,7 @@ import typer
 
 from reidctl.cli.options import AllowPartial, Files, Json, Preset, Root, Sets, Weights, root_layer
 from reidctl.cli.output import output
+from reidctl.cli.processes import in_all_processes
 from reidctl.cli.weights import show_report
 
 if TYPE_CHECKING:
@@ -20,7 +21,23 @@ if TYPE_CHECKING:
     from reidctl.training.progress import EpochInfo, Plan, StepInfo
     from reidctl.weights import Report
 
+Resume = Annotated[
+    str | None,
+    typer.Option("--resume", metavar="RUN|last", help="Go on with a run that was stopped.", show_default=False),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Build everything, show the plan, take one step, stop.")]
+FindLr = Annotated[
+    Path | None,
+    typer.Option(
+        "--find-lr",
+        metavar="PNG",
+        help="Instead of training, try rising learning rates, suggest one, draw the loss.",
+        show_default=False,
+    ),
+]
 
+
+@in_all_processes
 def train(
     preset: Preset = None,
     config: Files = [],
@@ -29,14 +46,10 @@ def train(
     run: Annotated[str | None, typer.Option("--run", help="Name of the run's folder.", show_default=False)] = None,
     weights: Weights = None,
     allow_partial: AllowPartial = False,
-    resume: Annotated[
-        str | None,
-        typer.Option("--resume", metavar="RUN|last", help="Go on with a run that was stopped.", show_default=False),
-    ] = None,
+    resume: Resume = None,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Replace an earlier run of that name.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Build everything, show the plan, take one step, stop.")
-    ] = False,
+    dry_run: DryRun = False,
+    find_lr: FindLr = None,
     json: Json = False,
 ) -> None:
     """Train a network: `reidctl train --preset retail-0267 --root data`."""
@@ -46,10 +59,14 @@ def train(
         flags = [*root_layer(root), *_flag_layers(run, weights, allow_partial)]
         folder, settings = None, configured(preset, config, set_, flags)
     else:
-        new = {"--preset": preset, "--config": config, "--set": set_, "--root": root, "--run": run}
-        _refuse({**new, "--weights": weights, "--allow-partial": allow_partial, "--exist-ok": exist_ok})
+        new: dict[str, Any] = {"--preset": preset, "--config": config, "--set": set_, "--root": root, "--run": run}
+        new |= {"--weights": weights, "--allow-partial": allow_partial, "--exist-ok": exist_ok, "--find-lr": find_lr}
+        _refuse(new)
         folder = _run_folder(resume)
         settings = _resumed(folder)
+    if find_lr:
+        _find_lr(settings, find_lr, exist_ok, json)
+        return
     with Watcher() as watcher:
         if dry_run:
             _dry_run(settings, watcher, json)
@@ -95,7 +112,7 @@ def _run_folder(run: str) -> Path:
 
     folder = Path("runs", "latest") if run == "last" else Path(run)
     if not (folder / "config.yaml").is_file():
-        raise InputError(f"{folder}: no run to go on with", "give a folder that holds config.yaml and weights/last.pt")
+        raise InputError(f"{folder}: no run to go on with", "give the folder of a run that was stopped")
     return folder.resolve()
 
 
@@ -123,12 +140,34 @@ def _dry_run(config: RunConfig, watcher: Watcher, json: bool) -> None:
         output.text(f"ok: one step taken, loss {step.loss:.3f} ({parts}); nothing was written")
 
 
+def _find_lr(config: RunConfig, picture: Path, exist_ok: bool, json: bool) -> None:
+    from reidctl.errors import CheckFailed, ExistsError
+    from reidctl.training.lr_finder import STEPS, draw_range, find_lr
+
+    if picture.exists() and not exist_ok:
+        raise ExistsError(f"{picture} is already there", "give another path, or --exist-ok to replace it")
+    with output.progress("learning rate", STEPS) as advance:
+        found = find_lr(config, STEPS, advance)
+    draw_range(found, picture)
+    output.note(f"{len(found.rates)} rates from {found.rates[0]:.2g} to {found.rates[-1]:.2g} -> {picture}")
+    if json:
+        curve = {"rates": found.rates, "losses": found.losses}
+        output.json("reidctl.find-lr/1", {"suggested": found.suggested, "picture": str(picture), **curve})
+    elif found.suggested is not None:
+        output.text(f"{found.suggested:.2g}")
+    if found.suggested is None:
+        raise CheckFailed("no learning rate lowered the loss", "look at the images: `reidctl datasets augment`")
+
+
 class Watcher:
     """Shows a run: bars on a terminal, one line an epoch everywhere."""
 
     def __init__(self) -> None:
         self._bars: Progress | None = None
-        self._task: TaskID | None = None
+        self._prepared: TaskID | None = None
+        self._epoch: TaskID | None = None
+        self._run: TaskID | None = None
+        self._plan: Plan | None = None
         self.weights: Report | None = None
 
     def __enter__(self) -> Watcher:
@@ -143,7 +182,7 @@ class Watcher:
 
     def on_start(self, plan: Plan) -> None:
         """Say what is about to be done."""
-        train, self.weights = plan.train, plan.weights
+        train, self.weights, self._plan = plan.train, plan.weights, plan
         if plan.weights:
             show_report(plan.weights)
         output.note(
@@ -155,20 +194,32 @@ class Watcher:
             f"train: {train['images']:,} images, {train['identities']:,} identities, {train['cameras']} cameras; "
             f"{plan.epochs} epochs of {plan.steps:,} steps"
         )
+        output.note(plan.course)
         for name, rows in plan.targets.items():
             counts = ", ".join(f"{row['part']} {row['images']:,}" for row in rows if row["part"] != "train")
             output.note(f"test: {name}: {counts}")
 
-    def on_step(self, step: StepInfo) -> None:
-        """Move the bar."""
+    def on_prepare(self, what: str, done: int, total: int) -> None:
+        """A bar of its own for as long as it takes."""
         if self._bars is None:
             return
-        if self._task is None:
-            self._task = self._bars.add_task("", total=step.steps)
-        shown = f"epoch {step.epoch} loss {step.loss:.3f} lr {step.lr:.2g}"
-        if step.top1 is not None:
-            shown += f" top1 {step.top1:.0%}"
-        self._bars.update(self._task, description=shown, completed=step.step, total=step.steps)
+        if self._prepared is None:
+            self._prepared = self._bars.add_task(what)
+        self._bars.update(self._prepared, completed=done, total=total, visible=done < total)
+
+    def on_step(self, step: StepInfo) -> None:
+        """Move the bars: that of the epoch with its losses, that of the run with its speed."""
+        if self._bars is None or self._plan is None:
+            return
+        total = self._plan.epochs * self._plan.steps
+        if self._epoch is None or self._run is None:
+            self._epoch, self._run = self._bars.add_task("", total=step.steps), self._bars.add_task("", total=total)
+        done = (step.epoch - 1) * self._plan.steps + step.step
+        self._bars.update(self._epoch, description=_shown(step), completed=step.step, total=step.steps)
+        self._bars.update(self._run, completed=done)
+        speed = next(task.speed for task in self._bars.tasks if task.id == self._run)
+        rate = f"  {speed * self._plan.images:.0f} images/s" if speed else ""
+        self._bars.update(self._run, description=f"epoch {step.epoch}/{self._plan.epochs}{rate}")
 
     def on_epoch(self, epoch: EpochInfo) -> None:
         """One line: what was learned, how fast, and what the test found."""
@@ -181,3 +232,9 @@ class Watcher:
             rank1 = next(iter(metrics.cmc.items()))
             words.append(f"{name} rank-{rank1[0]} {rank1[1]:.1%} mAP {metrics.mAP:.1%}")
         output.note("  ".join(words) + ("  *" if epoch.best else ""))
+
+
+def _shown(step: StepInfo) -> str:
+    parts = ", ".join(f"{name} {value:.3f}" for name, value in step.losses.items())
+    words = [f"loss {step.loss:.3f}" + (f" ({parts})" if len(step.losses) > 1 else ""), f"lr {step.lr:.2g}"]
+    return "  ".join(words if step.top1 is None else [*words, f"top1 {step.top1:.0%}"])

@@ -12,11 +12,13 @@ from reidctl.registry import Registry
 
 _PLACES = (
     (("model",), registries.models, False),
+    (("train", "mutual"), registries.models, True),
     (("losses",), registries.losses, True),
     (("data", "sources"), registries.datasets, True),
     (("data", "targets"), registries.datasets, True),
     (("data", "transforms"), registries.transforms, True),
     (("data", "batch_transforms"), registries.batch_transforms, True),
+    (("loggers",), registries.loggers, True),
 )
 
 log = logging.getLogger(__name__)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def parts(config: RunConfig) -> Iterator[tuple[KeyPath, Registry, Spec]]:
     """Every part that `config` names, with the key path it stands at."""
     yield ("model",), registries.models, config.model
+    yield from ((("train", "mutual", i), registries.models, spec) for i, spec in enumerate(config.train.mutual))
     yield from ((("losses", i), registries.losses, spec) for i, spec in enumerate(config.losses))
     yield from ((("data", "sources", i), registries.datasets, spec) for i, spec in enumerate(config.data.sources))
     yield from ((("data", "targets", i), registries.datasets, spec) for i, spec in enumerate(config.data.targets))
@@ -32,6 +33,7 @@ def parts(config: RunConfig) -> Iterator[tuple[KeyPath, Registry, Spec]]:
         (("data", "batch_transforms", i), registries.batch_transforms, spec)
         for i, spec in enumerate(config.data.batch_transforms)
     )
+    yield from ((("loggers", i), registries.loggers, spec) for i, spec in enumerate(config.loggers))
 
 
 def check_names(loaded: Loaded) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import Field, model_validator
 
+from reidctl.config.teacher import TeacherConfig
 from reidctl.types import ImageSpec, Spec, StrictModel
 
 Count = Annotated[int, Ge(0)]
@@ -43,7 +44,7 @@ class DataConfig(StrictModel):
         Literal["error", "skip"],
         Field(
             description="files that are no image, damaged, cut short or wrongly named: error lists them before the "
-            "first epoch, skip leaves them out and counts them"
+            "first epoch, skip decodes every file first, leaves those out and counts them"
         ),
     ] = "error"
     image: Annotated[ImageSpec, Field(description="what is fed to the network")] = ImageSpec()
@@ -58,21 +59,37 @@ class DataConfig(StrictModel):
         Field(description="augmentations that mix the images of a batch; each step takes one of them, any alike"),
     ] = ()
     sampler: Annotated[
-        Literal["random", "identity", "identity_v2", "identity_v3"],
+        Literal["random", "identity", "identity_v2", "identity_v3", "balanced"],
         Field(
-            description="random: shuffle; identity: P identities × K images a batch; identity_v2: rows of K that may "
-            "straddle identities; identity_v3: the same number of images of every identity an epoch"
+            description="random: shuffle; identity: P identities × K images a batch, best for losses that compare "
+            "images; identity_v2: rows of K that may straddle identities; identity_v3: the same number of images of "
+            "every identity an epoch; balanced: K images of an identity, equal shares of data sets and of its cameras"
         ),
     ] = "identity"
     images_per_identity: Annotated[Positive, Field(description="K of the identity samplers")] = 4
     workers: Annotated[Count, Field(description="processes that read images; 0 reads in the main one")] = 2
+    cache: Annotated[
+        Literal["none", "memory", "disk"],
+        Field(
+            description="keep decoded training images, resized where resize comes first: in memory, or in a file that "
+            "later runs use too; 64 × 128 pixels take 24 kB, 128 × 256 four times as much"
+        ),
+    ] = "none"
+    cache_dir: Annotated[Path, Field(description="folder of the files of data.cache=disk")] = Path("cache")
 
 
 class TrainConfig(StrictModel):
     """How the network is trained."""
 
     epochs: Annotated[Positive, Field(description="passes over the sampler")] = 60
-    batch_size: Annotated[Positive, Field(description="images a step")] = 64
+    batch_size: Annotated[Positive, Field(description="images a batch, over all processes together")] = 64
+    accumulate: Annotated[
+        Positive,
+        Field(
+            description="batches a step; their gradients are averaged, as those of one large batch where losses are "
+            "means over images; norms and losses that compare images still see one batch at a time"
+        ),
+    ] = 1
     optimizer: Annotated[
         Literal["adam", "amsgrad", "adamw", "sgd", "rmsprop", "radam"], Field(description="update rule")
     ] = "amsgrad"
@@ -85,13 +102,35 @@ class TrainConfig(StrictModel):
         tuple[Annotated[float, Ge(0), Lt(1)], Annotated[float, Ge(0), Lt(1)]],
         Field(description="decay of the moments of adam, amsgrad, adamw and radam"),
     ] = (0.9, 0.999)
+    sam_rho: Annotated[
+        Annotated[float, Gt(0)] | None,
+        Field(
+            description="sharpness-aware minimisation: take the gradient where the loss is highest within this "
+            "distance, 0.05 mostly; two passes a step; null for none"
+        ),
+    ] = None
+    base_lr_mult: Annotated[
+        float, Gt(0), Le(1), Field(description="factor of lr for the layers of the model that are not in new_layers")
+    ] = 1.0
+    new_layers: Annotated[
+        tuple[str, ...],
+        Field(description="top-level children of the model that learn at the full lr, as the losses do"),
+    ] = ()
     schedule: Annotated[
-        Literal["constant", "multi_step", "cosine"], Field(description="course of the learning rate over the epochs")
+        Literal["constant", "multi_step", "cosine", "one_cycle", "plateau"],
+        Field(
+            description="course of the learning rate; one_cycle: up to lr over 30 % of the run, then down to almost "
+            "nothing; plateau: lr times gamma when best_metric, or without tests the loss, stops getting better"
+        ),
     ] = "cosine"
     milestones: Annotated[
         tuple[Positive, ...], Field(description="multi_step: epochs after which lr is multiplied by gamma")
     ] = ()
-    gamma: Annotated[float, Gt(0), Le(1), Field(description="multi_step: factor at each milestone")] = 0.1
+    gamma: Annotated[float, Gt(0), Le(1), Field(description="multi_step, plateau: factor of each drop")] = 0.1
+    plateau_patience: Annotated[
+        Positive,
+        Field(description="plateau: tests, or without them epochs, in a row with nothing better before a drop"),
+    ] = 5
     warmup_epochs: Annotated[
         Count, Field(description="epochs over which lr rises linearly to its full value, step by step")
     ] = 0
@@ -105,14 +144,54 @@ class TrainConfig(StrictModel):
         Annotated[float, Gt(0)] | None, Field(description="largest norm of the whole gradient; null for no limit")
     ] = None
     precision: Annotated[
-        Literal["f32", "bf16"], Field(description="arithmetic of the network; losses are always f32")
+        Literal["f32", "bf16", "f16"],
+        Field(description="arithmetic of the network; losses are always f32; f16 scales the loss to keep gradients"),
     ] = "f32"
+    ema_decay: Annotated[
+        Annotated[float, Gt(0), Lt(1)] | None,
+        Field(
+            description="test and keep an exponential moving average of the weights with this decay, 0.999 mostly; it "
+            "decays faster at first; null for none"
+        ),
+    ] = None
     channels_last: Annotated[bool, Field(description="store images channel by channel last; often faster")] = True
     compile: Annotated[
         bool | Literal["auto"],
         Field(description="compile the network first, which takes minutes; auto does where a run is long enough"),
     ] = "auto"
     eval_every: Annotated[Count, Field(description="test after every so many epochs; 0 tests after the last only")] = 5
+    best_metric: Annotated[
+        str,
+        Field(
+            pattern=r"^(mAP|mINP|rank-[1-9]\d*)$",
+            description="what decides which weights are the best: mAP, mINP or rank-K, averaged over the targets",
+        ),
+    ] = "mAP"
+    patience: Annotated[
+        Positive | None, Field(description="stop after so many tests in a row with nothing better; null for never")
+    ] = None
+    save_minutes: Annotated[
+        float,
+        Ge(0),
+        Field(description="save the state within an epoch, too, every so many minutes; 0 at the ends of epochs only"),
+    ] = 10.0
+    on_nan: Annotated[
+        Literal["stop", "rollback"],
+        Field(
+            description="a loss that is not finite: stop names the images; rollback goes back to the last saved state "
+            "with half the learning rate, five times at most"
+        ),
+    ] = "stop"
+    teacher: Annotated[
+        TeacherConfig | None, Field(description="network to learn from, by the distill_… losses; null for none")
+    ] = None
+    mutual: Annotated[
+        tuple[Spec, ...],
+        Field(description="networks trained beside `model` that learn from each other, by the mutual_… losses"),
+    ] = ()
+    sync_norms: Annotated[
+        bool, Field(description="several processes: batch norms use the statistics of the whole batch, not of a share")
+    ] = False
 
 
 class Rerank(StrictModel):
@@ -166,12 +245,30 @@ class RunConfig(StrictModel):
     )
     data: Annotated[DataConfig, Field(description="images")] = DataConfig()
     train: Annotated[TrainConfig, Field(description="training")] = TrainConfig()
+    loggers: Annotated[
+        tuple[Spec, ...], Field(description="who is told how the run goes, besides the tables in its folder")
+    ] = ()
     eval: Annotated[EvalConfig, Field(description="testing")] = EvalConfig()
 
     @property
     def run_name(self) -> str:
         """The name of the run's folder."""
         return self.run or self.preset or self.model.name.replace("/", "-").replace(":", "-")
+
+    @model_validator(mode="after")
+    def _tested_and_told(self) -> RunConfig:
+        train = self.train
+        if train.best_metric.startswith("rank-") and int(train.best_metric[5:]) not in self.eval.ranks:
+            raise ValueError(f"train.best_metric {train.best_metric} is none of eval.ranks {list(self.eval.ranks)}")
+        if train.patience and not (train.eval_every and self.data.targets):
+            raise ValueError("train.patience needs tests: data.targets and train.eval_every")
+        if train.schedule == "one_cycle" and train.warmup_epochs:
+            raise ValueError("train.warmup_epochs: schedule one_cycle has a rise of its own")
+        if train.new_layers and train.base_lr_mult == 1:
+            raise ValueError("train.new_layers needs train.base_lr_mult below 1")
+        if train.sam_rho and train.precision == "f16":
+            raise ValueError("train.sam_rho: a scaled gradient may overflow between its two passes; use bf16 or f32")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:
@@ -189,6 +286,8 @@ class RunConfig(StrictModel):
             raise ValueError("train.fixbase_epochs needs train.open_layers")
         if train.warmup_epochs >= train.epochs:
             raise ValueError(f"train.warmup_epochs {train.warmup_epochs} leaves none of {train.epochs} epochs")
+        if train.teacher and data.batch_transforms:
+            raise ValueError("data.batch_transforms mix people, and train.teacher was taught none that are mixed")
         if data.combineall and not data.allow_leakage:
             shared = [spec.name for spec in data.sources if spec in data.targets]
             if shared:

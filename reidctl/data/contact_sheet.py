@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from reidctl.data.draws import Draw
 from reidctl.data.images import load_array
-from reidctl.data.loader import Draw, TrainBatches
+from reidctl.data.loader import TrainBatches
 from reidctl.types import ImageSpec, ReidData, Sample
 
 MARGIN, GAP, HEADER, CAPTION = 16, 8, 26, 22

@@ -7,61 +7,13 @@ Every order is a pure function of (seed, epoch): no global generator, nothing ca
 from __future__ import annotations
 
 import random
-from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-from torch.utils.data import Sampler
 
-from reidctl.errors import ConfigError, InputError, UnknownName, suggestion
-
-Labels = Sequence[int] | NDArray[np.int64]
-Pools = list[list[int]]
-
-
-class EpochSampler(Sampler[int]):
-    """Indices of one epoch after another, the same for the same (seed, epoch); the base of all samplers here.
-
-    `set_epoch` before each epoch, or every epoch is the same. With num_replicas > 1 the epoch is cut into whole batches
-    of batch_size (that of one process) and every process takes each num_replicas-th of them, all the same number; what
-    is left over is dropped. len() is the exact number of indices that the epoch yields.
-    """
-
-    def __init__(self, labels: Labels, batch_size: int, seed: int, *, num_replicas: int = 1, rank: int = 0) -> None:
-        if len(labels) == 0:
-            raise InputError("there is no training image to sample")
-        self.labels = np.asarray(labels, dtype=np.int64)
-        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
-        self.num_replicas, self.rank = num_replicas, rank
-        self._planned: list[int] | None = None
-
-    @abstractmethod
-    def plan(self) -> list[int]:
-        """The indices of this epoch for all processes together."""
-
-    def set_epoch(self, epoch: int) -> None:
-        """Begin another epoch, counted from 0."""
-        self.epoch, self._planned = epoch, None
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._share())
-
-    def __len__(self) -> int:
-        return len(self._share())
-
-    def _share(self) -> list[int]:
-        # Kept, because the length of an epoch may depend on its draws and is asked for more than once.
-        if self._planned is None:
-            whole = self.plan()
-            self._planned = whole if self.num_replicas == 1 else self._every_nth_batch(whole)
-        return self._planned
-
-    def _every_nth_batch(self, whole: list[int]) -> list[int]:
-        rounds = len(whole) // (self.batch_size * self.num_replicas)
-        batches = np.array(whole[: rounds * self.batch_size * self.num_replicas], dtype=np.int64)
-        share: list[int] = batches.reshape(rounds, self.num_replicas, self.batch_size)[:, self.rank].ravel().tolist()
-        return share
+from reidctl.data.balanced import BalancedSampler
+from reidctl.data.epoch_sampler import EpochSampler, Labels, PooledSampler, Pools
+from reidctl.errors import InputError, UnknownName, suggestion
 
 
 class RandomSampler(EpochSampler):
@@ -72,57 +24,28 @@ class RandomSampler(EpochSampler):
         return order
 
 
-class _PooledSampler(EpochSampler):
-    """What the identity samplers share: the images of each identity, and K of them to a group."""
-
-    def __init__(
-        self,
-        labels: Labels,
-        batch_size: int,
-        images_per_identity: int,
-        seed: int,
-        *,
-        num_replicas: int = 1,
-        rank: int = 0,
-    ) -> None:
-        super().__init__(labels, batch_size, seed, num_replicas=num_replicas, rank=rank)
-        if batch_size % images_per_identity:
-            raise ConfigError(
-                f"batch size {batch_size} is no multiple of {images_per_identity} images per identity",
-                f"take a multiple, such as {max(1, batch_size // images_per_identity) * images_per_identity}",
-            )
-        self.images_per_identity = images_per_identity
-
-    def pools(self) -> Pools:
-        """Fresh lists of the indices of each identity, by ascending label."""
-        order = np.argsort(self.labels, kind="stable")
-        return [pool.tolist() for pool in np.split(order, np.flatnonzero(np.diff(self.labels[order])) + 1)]
-
-    def generators(self) -> tuple[random.Random, np.random.RandomState]:
-        """The two generators of this epoch."""
-        return random.Random(f"{self.seed}/{self.epoch}"), np.random.RandomState([self.seed, self.epoch])
-
-
-class IdentitySampler(_PooledSampler):
+class IdentitySampler(PooledSampler):
     """Batches of P distinct identities with K images each (PK; https://arxiv.org/abs/1703.07737, section 2).
 
-    P = batch_size / K. An identity with fewer than K images gives one group, drawn with replacement; one with more
-    gives as many full groups as it has, in separate batches. The epoch ends when fewer than P identities have groups
-    left, so its length varies a little from epoch to epoch.
+    P = batch_size / K, over all processes together. An identity with fewer than K images gives one group, drawn with
+    replacement; one with more gives as many full groups as it has, in separate batches. The epoch ends when fewer than
+    P identities have groups left, so its length varies a little from epoch to epoch. No group mixes identities: the one
+    to take for losses that compare images.
     """
 
     def plan(self) -> list[int]:
-        pools, identities = self.pools(), self.batch_size // self.images_per_identity
+        batch, pools = self.batch_size * self.num_replicas, self.pools()
+        identities = batch // self.images_per_identity
         if len(pools) < identities:
             raise InputError(
-                f"a batch of {self.batch_size} with {self.images_per_identity} images per identity takes {identities} "
+                f"a batch of {batch} with {self.images_per_identity} images per identity takes {identities} "
                 f"identities, the training images show {len(pools)}",
-                f"train.batch_size can be {len(pools) * self.images_per_identity} at most",
+                f"train.batch_size can be {len(pools) // self.num_replicas * self.images_per_identity} at most",
             )
         return identity_groups(pools, identities, self.images_per_identity, *self.generators())
 
 
-class IdentitySamplerV2(_PooledSampler):
+class IdentitySamplerV2(PooledSampler):
     """Rows of K images in random order, cut from the images of all identities laid end to end.
 
     Every image comes once an epoch, but for N mod K of them. Where an identity's number of images is no multiple of K
@@ -133,7 +56,7 @@ class IdentitySamplerV2(_PooledSampler):
         return identity_rows(self.pools(), self.images_per_identity, *self.generators())
 
 
-class IdentitySamplerV3(_PooledSampler):
+class IdentitySamplerV3(PooledSampler):
     """The same number q of images of every identity each epoch, in groups of K.
 
     q is the median number of images per identity, rounded down to a multiple of K, at least K. The epoch is q / K
@@ -210,6 +133,7 @@ SAMPLERS: dict[str, Callable[..., EpochSampler]] = {
     "identity": IdentitySampler,
     "identity_v2": IdentitySamplerV2,
     "identity_v3": IdentitySamplerV3,
+    "balanced": BalancedSampler,
 }
 
 
@@ -222,15 +146,28 @@ def build_sampler(
     *,
     num_replicas: int = 1,
     rank: int = 0,
+    cameras: Labels = (),
+    sources: Labels = (),
 ) -> EpochSampler:
-    """The sampler called random, identity, identity_v2 or identity_v3.
+    """The sampler called random, identity, identity_v2, identity_v3 or balanced.
 
     labels [N]: identity of each training image; batch_size: images a step of one process; images_per_identity: K,
-    without meaning for random. Raises UnknownName for another name, ConfigError when batch_size is no multiple of K.
+    without meaning for random; cameras, sources [N]: asked for by balanced alone, without them one of each.
+    Raises UnknownName for another name, ConfigError when batch_size is no multiple of K.
     """
     if name == "random":
         return RandomSampler(labels, batch_size, seed, num_replicas=num_replicas, rank=rank)
     if name not in SAMPLERS:
         known = ["random", *SAMPLERS]
         raise UnknownName(f"no sampler named '{name}'", suggestion(name, known, f"known: {', '.join(known)}"))
-    return SAMPLERS[name](labels, batch_size, images_per_identity, seed, num_replicas=num_replicas, rank=rank)
+    one = np.zeros(len(labels), dtype=np.int64)
+    given = {"cameras": cameras if len(cameras) else one, "sources": sources if len(sources) else one}
+    return SAMPLERS[name](
+        labels,
+        batch_size,
+        images_per_identity,
+        seed,
+        num_replicas=num_replicas,
+        rank=rank,
+        **(given if name == "balanced" else {}),
+    )

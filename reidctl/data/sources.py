@@ -108,7 +108,8 @@ def _sources(config: DataConfig) -> list[ReidData]:
 
 def _judged(data: ReidData, found: list[Problem], samples: Sequence[Sample], on_bad_image: OnBadImage) -> set[Path]:
     """The files of `samples` to leave out; InputError where there is anything bad and it is not to be skipped."""
-    bad = bad_images(samples)
+    # To stop a run later is no way to skip: then every image is decoded.
+    bad = bad_images(samples, decoded=on_bad_image == "skip")
     problems = [*found, *bad.values()]
     if not problems:
         return set()
@@ -164,7 +165,8 @@ def _joined(sources: Sequence[ReidData]) -> ReidData:
         train.extend(replace(s, identity=s.identity + identities, camera=numbers[s.camera]) for s in source.train)
         identities += source.num_identities
         cameras += len(numbers)
-    return ReidData("+".join(source.name for source in sources), train=tuple(train))
+    sizes = tuple(len(source.train) for source in sources)
+    return ReidData("+".join(source.name for source in sources), train=tuple(train), train_sources=sizes)
 
 
 def _numbered(values: Iterable[int], first: int = 0) -> dict[int, int]:

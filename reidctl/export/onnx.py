@@ -7,11 +7,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from reidctl.artefacts import locate
 from reidctl.errors import ConfigError, InputError
 from reidctl.export.check import require_same
 from reidctl.export.quiet import quiet
 from reidctl.files import replacing
-from reidctl.runtimes.locate import locate
 
 if TYPE_CHECKING:
     from torch import nn

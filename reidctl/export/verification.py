@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reidctl.artefacts import locate
 from reidctl.errors import InputError
 from reidctl.export.compare import Difference, Tolerance, difference, tolerance_for
 from reidctl.runtimes.child import Crashed, run_in_child
-from reidctl.runtimes.locate import locate
 from reidctl.types import ArtefactInfo, Sample
 
 if TYPE_CHECKING:

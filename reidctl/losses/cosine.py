@@ -1,4 +1,4 @@
-"""The cosine classifier: similarity of an embedding to one direction per class."""
+"""Directions and the cosines between them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from reidctl.losses.precision import widened, without_autocast
+
+
+def directions(values: Tensor) -> Tensor:
+    """[N, D] -> its rows at unit length, float32 or wider; a zero row stays zero."""
+    return functional.normalize(widened(values), dim=1)
+
+
+def similarities(embeddings: Tensor) -> Tensor:
+    """[B, D] -> cosines [B, B] of all pairs of rows, float32 whatever the autocast."""
+    with without_autocast(embeddings):
+        units = directions(embeddings)
+        return units @ units.T
 
 
 class CosineClassifier(nn.Module):
@@ -22,9 +34,9 @@ class CosineClassifier(nn.Module):
 
     def forward(self, embeddings: Tensor) -> Tensor:
         with without_autocast(embeddings):
-            embeddings = widened(embeddings)
+            embeddings = directions(embeddings)
             weight = self.weight.to(embeddings.dtype)
             # Scaling the products instead of the weights saves a third of the time: B x C is smaller than D x C.
             inverse_norms = weight.square().sum(dim=0).clamp_min(1e-24).rsqrt()  # [C]
-            cosines: Tensor = functional.normalize(embeddings, dim=1) @ weight * inverse_norms
+            cosines: Tensor = embeddings @ weight * inverse_norms
             return cosines.clamp(-1, 1)  # [B, C]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reidctl.losses.cosine import directions
 from reidctl.losses.cross_entropy import Penalty, Smoothing, cross_entropy, entropy, mean_of_positive
+from reidctl.losses.labels import require_classes
 from reidctl.losses.precision import widened, without_autocast
 
 EVIDENCE = 5.0
@@ -17,9 +19,9 @@ class Softmax(nn.Module):
 
     Papers: label smoothing https://arxiv.org/abs/1512.00567, section 7; confidence penalty
     https://arxiv.org/abs/1701.06548. The classifier starts from Normal(0, 0.01) and bias 0.
-    embeddings [B, D] float; labels [B] int64 in 0…C-1 -> scalar, float32 under autocast: the batch mean. With a penalty
-    a sample's loss is 5 cross entropy - penalty entropy, and the result the mean over the samples where that is
-    positive, 0 when there is none. An empty batch gives 0.
+    embeddings [B, D] float; labels [B] int64 in 0…C-1, InputError otherwise -> scalar, float32 under autocast: the
+    batch mean. With a penalty a sample's loss is 5 cross entropy - penalty entropy, and the result the mean over the
+    samples where that is positive, 0 when there is none. An empty batch gives 0.
     The original multiplied these logits by 30, the scale of its cosine classifier; here they are as they come.
     """
 
@@ -47,8 +49,15 @@ class Softmax(nn.Module):
             weight, bias = (parameter.to(embeddings.dtype) for parameter in self.classifier.parameters())
             return functional.linear(embeddings, weight, bias)
 
+    def cosines(self, embeddings: Tensor) -> Tensor:
+        """Cosines [B, C] to the weights of the classes."""
+        with without_autocast(embeddings):
+            embeddings = directions(embeddings)
+            return embeddings @ directions(self.classifier.weight).to(embeddings.dtype).T
+
     def from_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The loss of logits [B, C], float32 or float64."""
+        require_classes(labels, logits.shape[1])
         log_probabilities = logits.log_softmax(dim=1)
         losses = cross_entropy(log_probabilities, labels, self.label_smoothing)
         if self.confidence_penalty > 0:

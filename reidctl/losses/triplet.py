@@ -8,8 +8,9 @@ import torch
 from annotated_types import Ge
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional
 
+from reidctl.losses.cosine import directions
+from reidctl.losses.labels import same_label
 from reidctl.losses.precision import widened, without_autocast
 
 
@@ -37,9 +38,7 @@ class Triplet(nn.Module):
         if len(embeddings) == 0:
             return embeddings.sum()
         with without_autocast(embeddings):
-            embeddings = widened(embeddings)
-            if self.normalize:
-                embeddings = functional.normalize(embeddings, dim=1)
+            embeddings = directions(embeddings) if self.normalize else widened(embeddings)
             positive, negative, complete = _hardest(embeddings.detach(), labels)
             farther = _distance(embeddings, embeddings[positive]) - _distance(embeddings, embeddings[negative])
             return ((farther + self.margin).relu() * complete).mean()
@@ -51,7 +50,7 @@ def _hardest(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor
     embeddings = embeddings - embeddings.mean(dim=0)
     # The row's own squared norm does not change which column is farthest or nearest.
     ranking = embeddings.square().sum(dim=1) - 2 * embeddings @ embeddings.T  # [B, B]
-    same = labels[:, None] == labels
+    same = same_label(labels)
     positive = ranking.masked_fill(~same, -torch.inf).argmax(dim=1)
     negative = ranking.masked_fill(same, torch.inf).argmin(dim=1)
     return positive, negative, ~same.all(dim=1)

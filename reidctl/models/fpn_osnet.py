@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
+from annotated_types import Gt
 from pydantic import Field
 
 from reidctl.models.dropout import NO_DROPOUT, DropoutOptions
@@ -15,6 +16,11 @@ from reidctl.models.pooling import Pooling
 
 InputNorm = Annotated[bool, Field(description="normalise each image by its own mean and deviation, and so in the stem")]
 LCTGates = Annotated[bool, Field(description="linear context transform gates in all but the first block of a stage")]
+LCTEps = Annotated[
+    float,
+    Gt(0),
+    Field(description="added to the variances in these gates; 1e-10 is as good as the nothing of published ONNX files"),
+]
 ExtraBlocks = Annotated[bool, Field(description="three blocks per stage instead of two")]
 Pyramid = Annotated[PyramidOptions | None, Field(description="a feature pyramid before the pooling")]
 Dropout = Annotated[DropoutOptions, Field(description="noise in training")]
@@ -43,6 +49,7 @@ class FpnOSNet:
         pooling: Pooling = "conv",
         input_norm: InputNorm = True,
         lct_gate: LCTGates = False,
+        lct_eps: LCTEps = 1e-5,
         extra_blocks: ExtraBlocks = False,
         fpn: Pyramid = None,
         dropout: Dropout = NO_DROPOUT,
@@ -55,6 +62,7 @@ class FpnOSNet:
             pooling=pooling,
             input_norm=input_norm,
             lct_gate=lct_gate,
+            lct_eps=lct_eps,
             blocks=3 if extra_blocks else 2,
             fpn=fpn,
             dropout=dropout,

@@ -43,12 +43,12 @@ class LCTGate(nn.Module):
     every image: in a batch of one too, where the original raises.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
         super().__init__()
         groups = 16
         while channels % groups:
             groups //= 2
-        self.gn = GroupNorm(groups, channels)
+        self.gn = GroupNorm(groups, channels, eps)
         nn.init.zeros_(self.gn.weight)
         nn.init.ones_(self.gn.bias)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -29,6 +30,7 @@ class Variant:
     input_norm: bool = False
     blocks: int = 2
     lct_gate: bool = False
+    lct_eps: float = 1e-5
     dropout: DropoutOptions = NO_DROPOUT
     fpn: PyramidOptions | None = None
     pooling: Pooling = "avg"
@@ -123,7 +125,7 @@ def feature_map_size(image_size: tuple[int, int], *, pyramid: bool = False) -> t
 
 def _stage(variant: Variant, in_channels: int, out_channels: int, *, instance_norm: bool = False) -> nn.Sequential:
     first = OSBlock(in_channels, out_channels, instance_norm=instance_norm)
-    gate = LCTGate if variant.lct_gate else ChannelGate
+    gate = partial(LCTGate, eps=variant.lct_eps) if variant.lct_gate else ChannelGate
     others = (
         OSBlock(
             out_channels,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reidctl.errors import InputError, PluginError
+from reidctl.artefacts import locate, runtime_for
+from reidctl.errors import InputError
 from reidctl.registry import runtimes
-from reidctl.runtimes.locate import locate
 from reidctl.types import ArtefactInfo, Embedder, Sample, Spec
 
 if TYPE_CHECKING:
@@ -94,41 +94,3 @@ def open_embedder(
     spec = runtime_for(found, runtime)
     opened: Any = runtimes.build(spec, path=found, device=device, precision=precision)
     return ImageEmbedder(opened, str(model))
-
-
-def runtime_for(path: Path, asked: str | Spec | None = None) -> Spec:
-    """The runtime that opens `path`: the one asked for, else the first for its suffix, ours before others."""
-    suffix = path.suffix.lower()
-    if asked is not None:
-        spec = Spec(name=asked) if isinstance(asked, str) else asked
-        suffixes = runtimes.load(spec.name).suffixes
-        if suffix not in suffixes:
-            raise InputError(f"{path}: runtime '{spec.name}' opens {', '.join(suffixes)}, not '{suffix}'")
-        return spec
-    known: list[str] = []
-    for name in _names():
-        suffixes = _suffixes(name)
-        if suffix in suffixes:
-            return Spec(name=name)
-        known.extend(suffixes)
-    raise InputError(
-        f"{path}: no runtime opens files with the suffix '{suffix}'",
-        f"give one of {', '.join(sorted(set(known)))}, a run folder or a preset; "
-        "`reidctl convert-weights` makes a checkpoint of .pth and .pt files",
-    )
-
-
-def _names() -> list[str]:
-    """Every runtime, ours first, so that no installed package changes what opens a file."""
-    names = runtimes.names()
-    return sorted(names, key=lambda name: runtimes.find(name).package != "reidctl")
-
-
-@cache
-def _suffixes(name: str) -> tuple[str, ...]:
-    """What a runtime opens; nothing, with a warning, when it cannot be used: it may be somebody else's."""
-    try:
-        return tuple(runtimes.load(name).suffixes)
-    except (PluginError, AttributeError) as error:
-        logger.warning("runtime '%s' is left out: %s", name, error)
-        return ()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
-from reidctl.errors import ConfigError, InputError
+from reidctl.errors import ConfigError, DiskFull, InputError
+from reidctl.files import is_full
+
+logger = logging.getLogger(__name__)
 
 
 def resolve_device(name: str) -> torch.device:
@@ -27,6 +33,13 @@ def resolve_device(name: str) -> torch.device:
             f"device: no '{name}' here, torch sees {torch.cuda.device_count()} GPUs", "auto takes the best"
         )
     return device
+
+
+def lower_precision(name: str, device: torch.device) -> torch.dtype | None:
+    """The type of the network's arithmetic, where it is not f32; a warning where that is known to be slow."""
+    if name == "f16" and device.type == "cpu":
+        logger.warning("train.precision f16: most CPUs lack it and take ten times as long as in f32; bf16 is for them")
+    return {"bf16": torch.bfloat16, "f16": torch.float16}.get(name)
 
 
 def seed_step(seed: int) -> None:
@@ -62,9 +75,13 @@ def _set_algorithms(deterministic: bool, benchmark: bool) -> None:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Within the block, a lack of memory or of a deterministic algorithm is an error that names the key to change."""
+    """Within the block, a lack of memory, disk or a deterministic algorithm is an error that says what to change."""
     try:
         yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise DiskFull(*_space(error)) from error
     except torch.OutOfMemoryError as error:
         reason = "the GPU's memory does not hold this network and batch"
         raise ConfigError(reason, "lower train.batch_size, or set train.precision to bf16") from error
@@ -77,3 +94,12 @@ def explained() -> Iterator[None]:
         if "deterministic" in reason and torch.are_deterministic_algorithms_enabled():
             raise ConfigError(f"deterministic: {reason}", "set deterministic to false") from error
         raise
+
+
+def _space(error: OSError) -> tuple[str, str]:
+    path = Path(error.filename or ".").absolute()
+    free = shutil.disk_usage(next(folder for folder in (path, *path.parents) if folder.exists())).free
+    return (
+        f"{path}: {error.strerror}, {free / 1e6:,.1f} MB are free",
+        "free some space, then --resume; what was saved before is kept",
+    )

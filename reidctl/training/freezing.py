@@ -10,13 +10,13 @@ from torch import nn
 from reidctl.errors import ConfigError, suggestion
 
 
-def require_layers(model: nn.Module, layers: Collection[str]) -> None:
-    """Raise ConfigError unless every name is a top-level child of `model`."""
+def require_layers(model: nn.Module, layers: Collection[str], key: str = "train.open_layers") -> None:
+    """Raise ConfigError, which names `key`, unless every name is a top-level child of `model`."""
     known = [name for name, _ in model.named_children()]
     for name in layers:
         if name not in known:
             hint = suggestion(name, known, f"it has: {', '.join(known)}")
-            raise ConfigError(f"train.open_layers: the model has no layer '{name}'", hint)
+            raise ConfigError(f"{key}: the model has no layer '{name}'", hint)
 
 
 @contextmanager

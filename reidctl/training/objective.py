@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,8 @@ from reidctl.types import Mixed
 from reidctl.validation import given_names
 
 OF_THE_RUN = ("epoch", "indices", "model")
+OF_OTHERS = {"teacher": "train.teacher", "peers": "train.mutual", "peer_logits": "train.mutual"}
+"""What comes from other networks, and the key that names them."""
 OF_A_CLASSIFIER = ("cosines", "logits")
 
 
@@ -27,18 +29,38 @@ class Objective(nn.ModuleList):
     images of each identity). Called with embeddings and labels, it may ask for
     epoch: epochs since the start, 2.5 in the middle of the third;
     model: the network; indices [B] int64: the training image that each row shows;
+    teacher [B, T]: the embeddings of the teacher, whose length the constructor may ask for as teacher_dim;
+    peers, peer_logits: the embeddings [B, Dₖ] and logits [B, C] of each of the other networks that are trained;
     logits, cosines [B, C]: what the methods of these names of the first loss that has one make of the embeddings. Only
     logits are differentiated.
-    ConfigError where no loss has such a method, PluginError where one asks for anything else.
+    ConfigError where no loss has such a method, where there is no such network, or where there is one and no loss asks
+    for what it says (others: the keys that name any); PluginError where one asks for anything else.
     """
 
-    def __init__(self, specs: Sequence[LossSpec], *, embedding_dim: int, class_counts: Tensor) -> None:
-        given = {"embedding_dim": embedding_dim, "num_classes": len(class_counts), "class_counts": class_counts}
+    def __init__(
+        self,
+        specs: Sequence[LossSpec],
+        *,
+        embedding_dim: int,
+        class_counts: Tensor,
+        teacher_dim: int | None = None,
+        others: Collection[str] = (),
+    ) -> None:
+        given = {
+            "embedding_dim": embedding_dim,
+            "num_classes": len(class_counts),
+            "class_counts": class_counts,
+            "teacher_dim": teacher_dim,
+        }
         super().__init__(losses.build(spec, at=f"losses.{index}", **given) for index, spec in enumerate(specs))
         self._asked = [given_names(loss.forward) for loss in self]
         self._methods = {name: self._first_method(name) for name in OF_A_CLASSIFIER}
         for index, (spec, asked) in enumerate(zip(specs, self._asked, strict=True)):
-            self._require(f"losses.{index}", spec.name, asked)
+            self._require(f"losses.{index}", spec.name, asked, others)
+        for key in others:
+            if not any(OF_OTHERS.get(what) == key for asked in self._asked for what in asked):
+                prefix = "distill" if key == "train.teacher" else "mutual"
+                raise ConfigError(f"{key}: no loss learns from it", f"list one of the {prefix}_… losses")
 
     def forward(
         self,
@@ -49,10 +71,11 @@ class Objective(nn.ModuleList):
         epoch: float,
         model: nn.Module,
         indices: Sequence[int],
+        **from_others: Any,
     ) -> Tensor:
         """Each loss [n] of embeddings [B, D] and labels [B], unweighted."""
         wanted = {name for asked in self._asked for name in asked}
-        given: dict[str, Any] = {"epoch": epoch, "model": model}
+        given: dict[str, Any] = {"epoch": epoch, "model": model, **from_others}
         if "indices" in wanted:
             given["indices"] = torch.tensor(indices).to(labels.device, non_blocking=True)
         for name in OF_A_CLASSIFIER:
@@ -67,6 +90,12 @@ class Objective(nn.ModuleList):
         return torch.stack(values)
 
     @torch.no_grad()
+    def logits(self, embeddings: Tensor, *, epoch: float) -> Tensor | None:
+        """What peers are given of the first loss that has logits [B, C]; None where none has."""
+        method = self._methods["logits"]
+        return None if method is None else method(embeddings, **_picked({"epoch": epoch}, given_names(method)))
+
+    @torch.no_grad()
     def top1(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The share of rows whose largest logit is that of their label; nan where no loss classifies."""
         logits = self._methods["logits"]
@@ -77,13 +106,15 @@ class Objective(nn.ModuleList):
     def _first_method(self, name: str) -> Callable[..., Tensor] | None:
         return next((getattr(loss, name) for loss in self if callable(getattr(loss, name, None))), None)
 
-    def _require(self, at: str, name: str, asked: Mapping[str, bool]) -> None:
+    def _require(self, at: str, name: str, asked: Mapping[str, bool], others: Collection[str]) -> None:
         for what, needed in asked.items():
-            if needed and what not in OF_THE_RUN + OF_A_CLASSIFIER:
-                known = ", ".join(sorted(OF_THE_RUN + OF_A_CLASSIFIER))
+            if needed and what not in (*OF_THE_RUN, *OF_A_CLASSIFIER, *OF_OTHERS):
+                known = ", ".join(sorted((*OF_THE_RUN, *OF_A_CLASSIFIER, *OF_OTHERS)))
                 raise PluginError(
                     f"loss '{name}' asks for '{what}', which no loss is given when it is called", f"known are {known}"
                 )
+            if needed and what in OF_OTHERS and OF_OTHERS[what] not in others:
+                raise ConfigError(f"{at}: '{name}' needs {OF_OTHERS[what]}, which is not set")
             if needed and what in OF_A_CLASSIFIER and self._methods[what] is None:
                 raise ConfigError(
                     f"{at}: '{name}' needs the {what} of a loss that classifies, and none is listed",

@@ -15,8 +15,8 @@ class Plan:
     """What a run will do, before it does it.
 
     train, targets: rows of `reidctl.data.statistics`, by data set; steps: batches of the first epoch;
-    parameters: of the network and of the losses, which are not exported; weights: what became of those that the run
-    starts from.
+    images: of a step; course: optimizer, rate and tests in words; parameters: of the network and of the losses, which
+    are not exported; weights: what became of those that the run starts from.
     """
 
     folder: Path
@@ -29,6 +29,8 @@ class Plan:
     targets: dict[str, list[dict[str, Any]]]
     epochs: int
     steps: int
+    images: int
+    course: str
     weights: Report | None = None
 
 
@@ -53,7 +55,7 @@ class StepInfo:
 class EpochInfo:
     """One epoch that was finished: means over its steps, speed, and what the test found if there was one.
 
-    waiting: share of the time spent waiting for images; best: whether the mean mAP over the targets is the highest yet.
+    waiting: share of the time spent waiting for images; best: whether the weights are the best yet.
     """
 
     epoch: int
@@ -101,10 +103,13 @@ class EpochInfo:
 
 
 class Observer(Protocol):
-    """Who wants to know how a run goes on."""
+    """Who wants to know how a run goes on. A logger (`reidctl.training.loggers`) also has a method `close`."""
 
     def on_start(self, plan: Plan) -> None:
         """Everything is built and the first step is about to be taken."""
+
+    def on_prepare(self, what: str, done: int, total: int) -> None:
+        """So many of the images are done that are gone through once before the first step, for `what`."""
 
     def on_step(self, step: StepInfo) -> None:
         """A step was taken; on an accelerator the next one is already under way."""
@@ -117,6 +122,8 @@ class Unobserved:
     """The observer that looks away."""
 
     def on_start(self, plan: Plan) -> None: ...
+
+    def on_prepare(self, what: str, done: int, total: int) -> None: ...
 
     def on_step(self, step: StepInfo) -> None: ...
 

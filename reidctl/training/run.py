@@ -2,60 +2,98 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 
-from reidctl.config.schema import RunConfig
-from reidctl.data.loader import Batch, derived_seed, normalize, train_batches
+from reidctl.config.schema import DataConfig, RunConfig
+from reidctl.data.draws import derived_seed
+from reidctl.data.loader import Batch, normalize, train_batches
 from reidctl.data.sources import load_data
-from reidctl.training.checkpoint import build_model, embedding_dim
+from reidctl.errors import ConfigError
+from reidctl.training.averaging import Average
+from reidctl.training.checkpoint import build_model
 from reidctl.training.compiling import forward_of, is_worth_it
-from reidctl.training.device import resolve_device, seed_step
+from reidctl.training.device import lower_precision, seed_step
 from reidctl.training.freezing import require_layers
+from reidctl.training.learner import Learner, build_objective, exchange, peer_configs
 from reidctl.training.mixing import Mixer, shared
+from reidctl.training.norms import SharedNorms
 from reidctl.training.objective import Objective
-from reidctl.training.optimizers import build_optimizer, set_lr
-from reidctl.training.schedules import lr_at
+from reidctl.training.optimizers import build_optimizer, parameter_groups, set_lr
+from reidctl.training.processes import ALONE, Processes
+from reidctl.training.sharpness import at_the_peak
+from reidctl.training.teacher import Teacher
 from reidctl.weights import Report, load_weights
 
 
 class Run:
-    """Data, network, losses and optimizer of `config`, built and placed on its device.
+    """Data, networks, losses and optimizer of `config`, built and placed on its device.
 
-    resumed: the weights will be those of a state, so the file that the run once started from is not needed.
+    learners: the network and its losses (`model`, `losses`), and those of `train.mutual`; processes: with which this
+    one trains; resumed: the weights will be those of a state, so the file that the run once started from is not needed.
     """
 
-    def __init__(self, config: RunConfig, *, resumed: bool = False) -> None:
-        self.config = config
-        self.device = resolve_device(config.device)
+    def __init__(self, config: RunConfig, *, resumed: bool = False, processes: Processes = ALONE) -> None:
+        self.config, self.processes = config, processes
+        self.device = processes.device(config.device)
         self.data, self.targets = load_data(config.data)
         self.batches = train_batches(
             self.data,
             config.data,
-            batch_size=config.train.batch_size,
+            batch_size=processes.share(config.train.batch_size, "train.batch_size", _group_size(config.data)),
             seed=config.seed,
             pin_memory=self.device.type == "cuda",
+            num_replicas=processes.size,
+            rank=processes.rank,
         )
+        self.teacher = Teacher(config.train.teacher, self.data.train) if config.train.teacher else None
         self._mix = Mixer(config.data.batch_transforms)
         torch.manual_seed(config.seed)
         whole = resumed or (config.weights is not None and not config.allow_partial)
         self.model = build_model(config, restoring=whole)
         class_counts = torch.bincount(torch.tensor([sample.identity for sample in self.data.train]))
-        self.losses = Objective(config.losses, embedding_dim=embedding_dim(self.model), class_counts=class_counts)
+        teacher_dim = self.teacher.embedding_dim if self.teacher else None
+        self.losses = build_objective(config, self.model, class_counts, teacher_dim)
+        peers = [build_model(peer, restoring=resumed) for peer in peer_configs(config)]
+        objectives = [self.losses, *(build_objective(config, peer, class_counts, teacher_dim) for peer in peers)]
+        self.networks = nn.ModuleList([self.model, *peers])
         self.loaded: Report | None = None
         if config.weights is not None and not resumed:
             self.loaded = load_weights(self.model, config.weights, allow_partial=config.allow_partial)
-        if config.train.fixbase_epochs:
-            require_layers(self.model, config.train.open_layers)
         self.memory_format = torch.channels_last if config.train.channels_last else torch.contiguous_format
-        self.model.to(memory_format=self.memory_format).to(self.device)
-        self.losses.to(self.device)
+        self.networks.to(memory_format=self.memory_format).to(self.device)
+        self.learners = self._learners(objectives)
         self._weights = torch.tensor([spec.weight for spec in config.losses], device=self.device)
-        self.parameters = [*self.model.parameters(), *self.losses.parameters()]
-        self.optimizer = build_optimizer(config.train, self.parameters)
-        images = config.train.epochs * self.batches.steps(0) * config.train.batch_size
-        worth_it = is_worth_it(self.device, images, deterministic=config.deterministic)
-        self._forward = forward_of(self.model, self.device, config.train.compile, worth_it=worth_it)
+        self._norms = SharedNorms(processes) if self._shares_norms else nullcontext()
+        groups = [group for each in self.learners for group in parameter_groups(each.model, each.losses, config.train)]
+        self.parameters = [parameter for group in groups for parameter in group["params"]]
+        self.optimizer = build_optimizer(config.train, groups)
+        self._lower = lower_precision(config.train.precision, self.device)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.train.precision == "f16")
+        self.average = Average(self.model, config.train.ema_decay) if config.train.ema_decay else None
+
+    def _learners(self, objectives: Sequence[Objective]) -> list[Learner]:
+        config, found = self.config.train, []
+        images = config.epochs * self.batches.steps(0) * config.batch_size
+        worth_it = is_worth_it(self.device, images, deterministic=self.config.deterministic)
+        if self._shares_norms and config.compile is True:
+            raise ConfigError("train.compile: not with train.sync_norms and several processes", "set one to false")
+        for network, losses in zip(self.networks, objectives, strict=True):
+            if config.fixbase_epochs:
+                require_layers(network, config.open_layers)
+            require_layers(network, config.new_layers, "train.new_layers")
+            wanted = False if self._shares_norms else config.compile
+            forward = forward_of(network, self.device, wanted, worth_it=worth_it)
+            found.append(Learner(network, losses.to(self.device), forward))
+        return found
+
+    @property
+    def _shares_norms(self) -> bool:
+        return self.config.train.sync_norms and self.processes.size > 1
 
     @property
     def loss_names(self) -> list[str]:
@@ -67,27 +105,89 @@ class Run:
     @property
     def compiled(self) -> bool:
         """Whether the network is compiled at its first step."""
-        return self._forward is not self.model
+        return self.learners[0].forward is not self.model
 
-    def step(self, batch: Batch, epoch: int, step: int, steps: int) -> Tensor:
-        """Learn from one batch; [total, each loss unweighted, top-1 or nan], still on the device."""
+    @property
+    def kept(self) -> nn.Module:
+        """The network that is tested and saved: the moving average where there is one."""
+        return self.average.model if self.average else self.model
+
+    def not_finite(self) -> str | None:
+        """The first weight or statistic, of the network or a loss, that is not finite; None where all are."""
+        state: dict[str, Tensor] = {}
+        for number, each in enumerate(self.learners):
+            peer = f"peer-{number}." if number else ""
+            state |= {**each.model.state_dict(prefix=peer), **each.losses.state_dict(prefix=f"{peer}losses.")}
+        values = {name: value for name, value in state.items() if value.is_floating_point() and value.numel()}
+        largest = torch._foreach_norm(list(values.values()), ord=math.inf)
+        fine = torch.stack([value.isfinite() for value in largest]).tolist()
+        return next((name for name, good in zip(values, fine, strict=True) if not good), None)
+
+    def steps(self, epoch: int) -> int:
+        """The number of steps of `epoch`, the last of which may have fewer batches."""
+        return math.ceil(self.batches.steps(epoch) / self.config.train.accumulate)
+
+    def step(self, batches: Sequence[Batch], epoch: int, step: int, steps: int, lr: float) -> Tensor:
+        """Learn from the batches of a step; their mean [total, each loss unweighted, top-1 or nan], on the device."""
+        config = self.config.train
+        set_lr(self.optimizer, lr)
+        values = self._gradients(batches, epoch, step, steps)
+        if config.sam_rho is not None:
+            with at_the_peak(self.networks, self.parameters, config.sam_rho):
+                self._gradients(batches, epoch, step, steps)
+        if config.clip_norm is not None:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.parameters, config.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.average:
+            self.average.update()
+        return values
+
+    def _gradients(self, batches: Sequence[Batch], epoch: int, step: int, steps: int) -> Tensor:
+        """Put the mean gradient over the batches into the parameters; what `step` returns."""
         seed_step(derived_seed(self.config.seed, "step", epoch, step))
-        set_lr(self.optimizer, lr_at(self.config.train, epoch, step, steps))
+        self.optimizer.zero_grad()
+        found = []
+        for batch in batches:
+            total, values = self._values(batch, epoch + step / steps)
+            self.scaler.scale(total / len(batches)).backward()  # type: ignore[no-untyped-call]
+            found.append(values)
+        self.processes.average_step(self.parameters, self.networks.buffers())
+        return found[0] if len(found) == 1 else torch.stack(found).mean(dim=0)
+
+    def _values(self, batch: Batch, epoch: float) -> tuple[Tensor, Tensor]:
+        """The total loss of one batch, and [total, each loss unweighted, top-1 or nan] cut off from the gradient."""
         images = batch.images.to(self.device, non_blocking=True, memory_format=self.memory_format)
         labels = batch.labels.to(self.device, non_blocking=True)  # [B]
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.train.precision == "bf16"):
+        with torch.autocast(self.device.type, self._lower or torch.bfloat16, enabled=self._lower is not None):
             mixed = self._mix(normalize(images, self.config.data.image), labels)
-            embeddings = self._forward(mixed.images)  # [B, D]
-        embeddings = embeddings.float()
-        parts: Tensor = self.losses(
-            embeddings, labels, mixed, epoch=epoch + step / steps, model=self.model, indices=batch.indices
-        )
-        total = parts @ self._weights
-        top1 = shared(self.losses.top1, embeddings, labels, mixed)
-        values = torch.cat([total.detach()[None], parts.detach(), top1[None]])
-        self.optimizer.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
-        if self.config.train.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.parameters, self.config.train.clip_norm)
-        self.optimizer.step()
-        return values
+            with self.processes.own_draws(), self._norms:
+                found = [learner.forward(mixed.images) for learner in self.learners]  # [B, D] each
+        # From here on all processes compute the same, of the whole batch.
+        embeddings = [self.processes.gather(rows.float()) for rows in found]
+        labels, indices = self._of_all(batch, labels)
+        mixed = mixed._replace(partners=labels if mixed.share == 1 else self.processes.gather(mixed.partners))
+        given = exchange(self.learners, embeddings, epoch)
+        if self.teacher:
+            taught = self.processes.gather(self.teacher(batch).to(self.device, non_blocking=True))
+            given = [{**others, "teacher": taught} for others in given]
+        parts: list[Tensor] = [
+            learner.losses(rows, labels, mixed, epoch=epoch, model=learner.model, indices=indices, **others)
+            for learner, rows, others in zip(self.learners, embeddings, given, strict=True)
+        ]
+        total = torch.stack([each @ self._weights for each in parts]).sum()
+        top1 = shared(self.losses.top1, embeddings[0], labels, mixed)
+        return total, torch.cat([total.detach()[None], parts[0].detach(), top1[None]])
+
+    def _of_all(self, batch: Batch, labels: Tensor) -> tuple[Tensor, list[int]]:
+        """The labels and indices of the batches of all processes."""
+        if self.processes.size == 1:
+            return labels, batch.indices
+        both = self.processes.gather(torch.stack([batch.labels, torch.tensor(batch.indices)], dim=1))
+        return both[:, 0].to(self.device), both[:, 1].tolist()
+
+
+def _group_size(config: DataConfig) -> int:
+    """Images of a batch that no two processes may divide among them."""
+    return 1 if config.sampler == "random" else config.images_per_identity

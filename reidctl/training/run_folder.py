@@ -9,7 +9,7 @@ import logging
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 from reidctl.config.schema import RunConfig
 from reidctl.errors import ExistsError, InputError
-from reidctl.files import replacing, write_text
+from reidctl.files import remove_unfinished, replacing, write_text
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +52,17 @@ class RunFolder:
                 "--run NAME for another folder, --resume to go on with that run, --exist-ok to replace it",
             )
 
-    def require_resumable(self) -> None:
-        """Raise InputError when there is no run here that could go on."""
-        if not self.state.is_file():
-            there = "no such run" if not self.path.is_dir() else "has no weights/last.pt to go on from"
-            raise InputError(f"{self.path}: {there}", "give the folder of a run that finished at least one epoch")
+    def has_state(self) -> bool:
+        """Whether a run here can go on; False where it was stopped before its first save, so that it begins anew.
+
+        InputError where there is no run, or only weights, which training cannot go on from.
+        """
+        if self.state.is_file():
+            return True
+        if self.best.exists() or self.last.exists() or not self.config.is_file():
+            there = "has no weights/last.pt to go on from" if self.path.is_dir() else "no such run"
+            raise InputError(f"{self.path}: {there}", "give the folder of a run that was stopped")
+        return False
 
     def clear(self) -> None:
         """Remove the results of an earlier run; files that no run writes stay."""
@@ -66,7 +72,8 @@ class RunFolder:
     @contextmanager
     def opened(self, config: RunConfig, device: torch.device) -> Iterator[None]:
         """Write what is known at the start, point `latest` here, and keep the library's log while the block runs."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        for folder in (self.path, self.state.parent):
+            remove_unfinished(folder)
         with replacing(self.config) as temporary:
             YAML().dump(config.model_dump(mode="json"), temporary)
         write_text(self.environment, json.dumps(environment(device), indent=2) + "\n")
@@ -113,7 +120,7 @@ class RunFolder:
 def logged(path: Path) -> Iterator[None]:
     """Append the log of the library to a file, from INFO up, while the block runs."""
     library = logging.getLogger("reidctl")
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter(LOG_LINE))
     handler.setLevel(logging.INFO)
     level = library.level
@@ -125,6 +132,17 @@ def logged(path: Path) -> Iterator[None]:
         library.removeHandler(handler)
         library.setLevel(level)
         handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log that is silent on a full disk: what is saved there next says it better."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        pass
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
 
 
 def environment(device: torch.device) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -19,7 +22,9 @@ from reidctl.training.interrupt import Interrupt
 from reidctl.training.progress import Observer, StepInfo
 from reidctl.training.run import Run
 from reidctl.training.schedules import lr_at
-from reidctl.training.state import Progress
+from reidctl.training.state import REMEDY, Progress
+
+logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 SHOWN = 8
@@ -45,37 +50,56 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A step that was taken: epoch and step from 0, and its numbers, perhaps still on their way."""
+    """A step that was taken: epoch and step from 0, the images it saw, and its numbers, perhaps still on their way.
+
+    saved: no later step is taken before these numbers are known, because the state is to be saved with them.
+    """
 
     epoch: int
     step: int
     steps: int
-    batch: Batch
+    lr: float
+    images: list[int]
+    saved: bool
     reading: Reading
 
 
-def take_steps(run: Run, progress: Progress, observer: Observer) -> bool:
-    """Take the steps that are left of the epoch; True when Ctrl-C ended it early."""
+def take_steps(run: Run, progress: Progress, observer: Observer, save: Callable[[], None]) -> bool:
+    """Take the steps that are left of the epoch, calling `save` where one is due; True when Ctrl-C ended it early."""
     started = time.perf_counter()
     with Interrupt() as interrupt, closing(steps(run, progress, interrupt)) as under_way:
         for taken in one_behind(under_way):
             numbers = taken.reading.numbers()
+            info = report(run, taken, numbers)
             progress.add(numbers)
-            observer.on_step(report(run, taken, numbers))
-    progress.seconds += time.perf_counter() - started
-    return interrupt.wanted
+            now = time.perf_counter()
+            progress.seconds, started = progress.seconds + now - started, now
+            if taken.saved:
+                save()
+            observer.on_step(info)
+    return run.processes.any(interrupt.wanted)[0]
 
 
 def steps(run: Run, progress: Progress, interrupt: Interrupt) -> Generator[Taken]:
     """Take one step after the other until the epoch is over or interrupted."""
-    epoch, count = progress.epoch, run.batches.steps(progress.epoch)
+    epoch, count, config = progress.epoch, run.steps(progress.epoch), run.config.train
+    last_save, due = time.monotonic(), False
     with _stage(run, epoch):
-        for batch, waited in timed(run.batches.epoch(epoch, first=progress.step)):
-            taken = Taken(epoch, progress.step, count, batch, Reading(run.step(batch, epoch, progress.step, count)))
+        batches = run.batches.epoch(epoch, first=progress.step * config.accumulate)
+        for group, waited in timed(grouped(batches, config.accumulate)):
+            rate = lr_at(config, epoch, progress.step, count) * progress.lr_factor
+            reading = Reading(run.step(group, epoch, progress.step, count, rate))
+            images = [index for batch in group for index in batch.indices]
+            taken = Taken(epoch, progress.step, count, rate, images, due, reading)
             progress.step += 1
             progress.waited += waited
             yield taken
-            if interrupt.wanted:
+            if due:
+                last_save = time.monotonic()
+            waits = 0 < config.save_minutes <= (time.monotonic() - last_save) / 60
+            # Agreed on, because processes of which one alone stopped here would wait for each other.
+            stop, due = run.processes.any(interrupt.wanted, waits)
+            if stop:
                 return
 
 
@@ -84,15 +108,14 @@ def report(run: Run, taken: Taken, numbers: Sequence[float]) -> StepInfo:
     total, losses, top1 = named(run, numbers)
     if not math.isfinite(total):
         broken = next((name for name, value in losses.items() if not math.isfinite(value)), "total")
-        names = [run.data.train[index].name for index in taken.batch.indices]
+        samples = [run.data.train[index] for index in taken.images]
+        names = [str(sample.image) if isinstance(sample.image, Path) else sample.name for sample in samples]
+        logger.info("step %s of epoch %s saw %s", taken.step + 1, taken.epoch + 1, ", ".join(names))
         images = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
         place, value = f"epoch {taken.epoch + 1}, step {taken.step + 1}", losses.get(broken, total)
-        raise TrainingError(
-            f"{place}: loss '{broken}' is {value} on images {images}",
-            "lower train.lr, or set train.clip_norm or train.warmup_epochs; the weights of the epoch before are kept",
-        )
-    rate = lr_at(run.config.train, taken.epoch, taken.step, taken.steps)
-    return StepInfo(taken.epoch + 1, taken.step + 1, taken.steps, rate, total, losses, top1)
+        whose = f" (the share of process {run.processes.rank})" if run.processes.size > 1 else ""
+        raise TrainingError(f"{place}: loss '{broken}' is {value} on images {images}{whose}", REMEDY)
+    return StepInfo(taken.epoch + 1, taken.step + 1, taken.steps, taken.lr, total, losses, top1)
 
 
 def named(run: Run, numbers: Sequence[float]) -> tuple[float, dict[str, float], float | None]:
@@ -101,13 +124,22 @@ def named(run: Run, numbers: Sequence[float]) -> tuple[float, dict[str, float], 
     return total, dict(zip(run.loss_names, losses, strict=True)), None if math.isnan(top1) else top1
 
 
-def one_behind(items: Iterator[Item]) -> Iterator[Item]:
-    """Each item once the next one is there, so that reading its numbers leaves the device something to do."""
-    held: list[Item] = []
+def one_behind(items: Iterator[Taken]) -> Iterator[Taken]:
+    """Each step once the next one is taken, so that reading its numbers leaves the device something to do."""
+    held: list[Taken] = []
     for item in items:
         yield from held
         held = [item]
+        if item.saved:
+            yield from held
+            held = []
     yield from held
+
+
+def grouped(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
+    """The batches of each step; the last may have fewer than `size`."""
+    while group := list(islice(batches, size)):
+        yield group
 
 
 def timed(items: Iterator[Item]) -> Iterator[tuple[Item, float]]:
@@ -118,6 +150,10 @@ def timed(items: Iterator[Item]) -> Iterator[tuple[Item, float]]:
         started = time.perf_counter()
 
 
-def _stage(run: Run, epoch: int) -> AbstractContextManager[None]:
-    first = epoch < run.config.train.fixbase_epochs
-    return only_open(run.model, run.config.train.open_layers) if first else nullcontext()
+@contextmanager
+def _stage(run: Run, epoch: int) -> Iterator[None]:
+    with ExitStack() as stages:
+        if epoch < run.config.train.fixbase_epochs:
+            for network in run.networks:
+                stages.enter_context(only_open(network, run.config.train.open_layers))
+        yield

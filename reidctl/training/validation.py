@@ -15,7 +15,8 @@ from reidctl.data.loader import normalize
 from reidctl.retrieval.embedding import embed
 from reidctl.retrieval.evaluation import evaluate
 from reidctl.training.checkpoint import describe
-from reidctl.types import ArtefactInfo, Embedder, Metrics, ReidData
+from reidctl.training.processes import ALONE, Processes
+from reidctl.types import ArtefactInfo, Embedder, Embeddings, Metrics, ReidData, Sample
 
 if TYPE_CHECKING:
     from reidctl.types import Float32, UInt8
@@ -39,25 +40,46 @@ class ModelEmbedder:
 
 
 def validate(
-    model: nn.Module, targets: Sequence[ReidData], config: RunConfig, device: torch.device
+    model: nn.Module,
+    targets: Sequence[ReidData],
+    config: RunConfig,
+    device: torch.device,
+    processes: Processes = ALONE,
 ) -> dict[str, Metrics]:
-    """What `model` reaches on each target, by name; it is in eval mode meanwhile and in training mode afterwards."""
+    """What `model` reaches on each target, by name; it is in eval mode meanwhile and in training mode afterwards.
+
+    Several processes, each with the same network, embed a share of the images, the same batches that one would embed.
+    """
     model.eval()
     try:
         embedder = ModelEmbedder(model, describe(model, config), device)
-        return {target.name: _test(embedder, target, config.eval) for target in targets}
+        return {target.name: _test(embedder, target, config.eval, processes) for target in targets}
     finally:
         model.train()
 
 
-def mean_ap(metrics: Mapping[str, Metrics]) -> float | None:
-    """The mean mAP over the targets, by which the best weights are chosen; None without a target."""
-    return fmean(found.mAP for found in metrics.values()) if metrics else None
+def mean_score(metrics: Mapping[str, Metrics], name: str) -> float | None:
+    """The mean of mAP, mINP or rank-K over the targets, by which the best weights are chosen; None without one."""
+    return fmean(_score(found, name) for found in metrics.values()) if metrics else None
 
 
-def _test(embedder: Embedder, target: ReidData, config: EvalConfig) -> Metrics:
-    query, gallery = (
-        embed(embedder, samples, batch_size=config.batch_size, flip=config.flip)
-        for samples in (target.query, target.gallery)
+def _score(metrics: Metrics, name: str) -> float:
+    if name.startswith("rank-"):
+        return metrics.cmc[int(name.removeprefix("rank-"))]
+    value: float = getattr(metrics, name)
+    return value
+
+
+def _test(embedder: Embedder, target: ReidData, config: EvalConfig, processes: Processes) -> Metrics:
+    query, gallery = (_embedded(embedder, part, config, processes) for part in (target.query, target.gallery))
+    return processes.on_first(
+        lambda: evaluate(
+            query, gallery, metric=config.metric, ranks=config.ranks, ap_rule=config.ap, rerank=config.rerank
+        )
     )
-    return evaluate(query, gallery, metric=config.metric, ranks=config.ranks, ap_rule=config.ap, rerank=config.rerank)
+
+
+def _embedded(embedder: Embedder, samples: tuple[Sample, ...], config: EvalConfig, processes: Processes) -> Embeddings:
+    size, count = config.batch_size, len(samples)
+    own = embed(embedder, samples[processes.part(count, size)], batch_size=size, flip=config.flip)
+    return Embeddings(processes.joined(own.vectors, count, size), samples)

@@ -24,12 +24,21 @@ class File(StrictModel):
     sha256: str | None = None
 
 
+class Published(StrictModel):
+    """Size and cost as the publisher states them: the preset of the same architecture, millions, billions."""
+
+    preset: str
+    mparams: float
+    gflops: float
+
+
 class Network(StrictModel):
     """A published network."""
 
     about: str
     licence: str
     files: tuple[File, ...]
+    published: Published | None = None
 
 
 @cache
@@ -37,6 +46,12 @@ def networks() -> dict[str, Network]:
     """Every known network by name."""
     document = read_file(Path(__file__).with_name("catalogue.yaml"))
     return {name: validate(Network, values, at=name) for name, values in document.values.items()}
+
+
+def published(preset: str) -> tuple[str, Published] | None:
+    """The network with the architecture of `preset` and what its publisher states, where there is one."""
+    stated = ((name, network.published) for name, network in networks().items())
+    return next(((name, found) for name, found in stated if found and found.preset == preset), None)
 
 
 def network(name: str) -> Network:

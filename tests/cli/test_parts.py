@@ -46,6 +46,9 @@ def test_every_preset_has_a_title(cli: Cli) -> None:
 def test_presets_cost_what_is_published(cli: Cli, preset: str, published: float, folded: float, plain: float) -> None:
     cost = json.loads(cli("models", "info", preset, "--json").out)["complexity"]
     assert round(cost["published_gflops"], 3) == published
+    stated = json.loads(cli("models", "info", preset, "--json").out)["published"]
+    assert (stated["gflops"], stated["preset"]) == (published, preset)
+    assert stated["mparams"] == pytest.approx(folded, abs=0.0011)
     assert round(cost["folded_parameters"] / 1e6, 3) == folded
     assert round(cost["parameters"] / 1e6, 3) == plain
 

@@ -110,7 +110,7 @@ def test_no_switch_word_or_list_takes_a_number(preset: str | None) -> None:
 
 @ON_ALL
 def test_no_choice_takes_another_word(preset: str | None) -> None:
-    free = {"root", "runs", "run", "device", "preset", "open_layers"}
+    free = {"root", "runs", "run", "device", "preset", "open_layers", "cache_dir"}
     words = [path for path in paths(everything(preset)) if isinstance(at(preset, path), str) and not free & {*path}]
     assert len(words) > 5
     for path in words:

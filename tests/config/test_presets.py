@@ -70,6 +70,11 @@ def test_network_loss_and_data_are_those_of_the_table(name: str) -> None:
         "pr_product": True,
         "label_smoothing": smoothing,
         "confidence_penalty": 0.3,
+        "focal_gamma": 0.0,
+        "symmetric": 0.0,
+        "adaptive_margins": False,
+        "class_weighting": False,
+        "scale_schedule": None,
     }
     assert config.data.sources == (Spec(name="msmt17", with_validation=True),)
     assert [spec.name for spec in config.data.targets] == ["market1501"]

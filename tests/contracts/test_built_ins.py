@@ -39,7 +39,8 @@ def test_every_model_becomes_an_onnx_file_that_openvino_computes_alike(name: str
 @pytest.mark.parametrize("name", losses.names())
 def test_every_loss_keeps_the_contract(name: str) -> None:
     torch.manual_seed(0)
-    check_loss(losses.build(Spec(name=name), embedding_dim=8, num_classes=4))
+    given = {"embedding_dim": 8, "num_classes": 4, "class_counts": torch.arange(1, 5), "teacher_dim": 6}
+    check_loss(losses.build(Spec(name=name), **given))
 
 
 @pytest.mark.parametrize("name", transforms.names())
@@ -62,6 +63,8 @@ class Forgetful(torch.nn.Module):
     def __init__(self, fault: str) -> None:
         super().__init__()
         self.fault, self.calls = fault, 0
+        self.register_buffer("seen", torch.zeros(()))
+        self.weight = torch.arange(5.0)[:, None]
 
     def forward(self, embeddings: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         self.calls += 1
@@ -72,6 +75,17 @@ class Forgetful(torch.nn.Module):
                 return embeddings.sum() * torch.inf
             case "memory":
                 return embeddings.square().mean() / self.calls
+            case "state":
+                self.seen += 1
+                return embeddings.square().mean()
+            case "order":
+                return embeddings[0].square().mean()
+            case "label":
+                return (embeddings * self.weight[labels]).sum()
+            case "one identity":
+                return embeddings.square().mean() / (labels != labels.min()).sum()
+            case "equal":
+                return ((embeddings - embeddings.mean(dim=0)).square().mean() + (len(embeddings) == 1)).sqrt()
             case _:
                 return embeddings.detach().square().mean().requires_grad_()
 
@@ -82,6 +96,11 @@ class Forgetful(torch.nn.Module):
         ("shape", "no scalar"),
         ("finite", "not finite"),
         ("memory", "changed after seeing another batch"),
+        ("state", "a call changed the state"),
+        ("order", "depends on the order"),
+        ("label", "label -1 is no class and no error"),
+        ("one identity", "of one identity is not finite"),
+        ("equal", "gradient of a batch of equal embeddings is not finite"),
         ("detached", "no gradient"),
     ],
 )

@@ -148,3 +148,12 @@ def test_a_huge_flat_picture_is_refused_by_its_header(tmp_path: Path) -> None:
     found = problem_of(path)
     assert found is not None
     assert found.kind == "too large"
+
+
+def test_damage_in_the_middle_of_a_photograph_shows_when_it_is_decoded_only(tmp_path: Path) -> None:
+    path = _photo(tmp_path / "a.jpg")
+    whole = path.read_bytes()
+    middle = len(whole) * 3 // 4
+    path.write_bytes(whole[:middle] + b"\xff\xda" + whole[middle + 2 :])
+    assert bad_images([_sample(path)]) == {}
+    assert bad_images([_sample(path)], decoded=True)[path].kind == "damaged"

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from reidctl.data.images import MOST_PIXELS, ImageError, load_array, read_image
+from reidctl.data.images import MOST_PIXELS, ImageError, load_array, read_image, resized
 from reidctl.errors import InputError
 from reidctl.types import ImageSpec, Sample
 
@@ -292,3 +294,23 @@ def test_a_file_that_is_no_image_is_named(tmp_path: Path, content: bytes) -> Non
 def test_a_folder_is_no_image(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_image(tmp_path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    source=st.tuples(st.integers(1, 150), st.integers(1, 150)),
+    target=st.tuples(*2 * [st.one_of(st.integers(1, 150), st.sampled_from([16, 64, 128, 256]))]),
+    seed=st.integers(0, 9),
+)
+@example(source=(128, 64), target=(256, 128), seed=0)
+@example(source=(143, 79), target=(256, 128), seed=0)
+@example(source=(255, 127), target=(256, 128), seed=0)
+@example(source=(5, 3), target=(1024, 2048), seed=0)
+def test_a_picture_is_resized_to_the_pixels_of_pillow(
+    source: tuple[int, int], target: tuple[int, int], seed: int
+) -> None:
+    image = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*source, 3), dtype=np.uint8))
+    expected = image.resize(target[::-1], Image.Resampling.BILINEAR)
+    found = resized(image, target)
+    assert (found.mode, found.size) == ("RGB", target[::-1])
+    assert found.tobytes() == expected.tobytes()

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from reidctl.config.schema import DataConfig
-from reidctl.data.loader import Batch, TrainBatches, build_transforms, derived_seed, normalize, train_batches
-from reidctl.data.samplers import RandomSampler
-from reidctl.errors import InputError, PluginError
+from reidctl.data.draws import derived_seed
+from reidctl.data.loader import Batch, TrainBatches, build_transforms, normalize, train_batches
+from reidctl.data.samplers import SAMPLERS, RandomSampler, build_sampler
+from reidctl.errors import ConfigError, InputError, PluginError
 from reidctl.types import ImageSpec, ReidData, Sample, Spec
 
 SIZE = (24, 16)
@@ -103,6 +106,61 @@ def test_an_epoch_can_begin_in_its_middle() -> None:
     assert list(batches.epoch(2, first=5)) == []
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    name=st.sampled_from(["random", *SAMPLERS]),
+    counts=st.lists(st.integers(1, 9), min_size=4, max_size=9),
+    epoch=st.integers(0, 3),
+    left=st.integers(0, 6),
+    rank=st.integers(0, 1),
+)
+def test_what_is_left_of_an_epoch_is_its_end_with_every_sampler(
+    name: str, counts: list[int], epoch: int, left: int, rank: int
+) -> None:
+    people = [identity for identity, count in enumerate(counts) for _ in range(count)]
+    samples = [Sample(partial(_solid, index), f"s{index}", label, 0) for index, label in enumerate(people)]
+
+    def batches() -> TrainBatches:
+        sampler = build_sampler(name, people, 4, 2, 5, num_replicas=2, rank=rank)
+        return TrainBatches(samples, (Stamp(),), sampler)
+
+    whole = _bytes(list(batches().epoch(epoch)))
+    first = max(0, len(whole) - left)
+    assert _bytes(list(batches().epoch(epoch, first=first))) == whole[first:]
+
+
+@pytest.mark.parametrize("name", ["random", *SAMPLERS])
+def test_processes_that_train_together_see_what_one_alone_would(name: str) -> None:
+    config = DataConfig(image=ImageSpec(height=24, width=16), sampler=name, images_per_identity=2, workers=0)
+    config = config.model_copy(update={"transforms": (Spec(name="resize"), Spec(name="random_noise", p=1.0))})
+    data = ReidData("some", SAMPLES)
+    alone = train_batches(data, config, batch_size=4, seed=1)
+    parts = [train_batches(data, config, batch_size=2, seed=1, num_replicas=2, rank=rank) for rank in range(2)]
+    assert alone.steps(1) == parts[0].steps(1) == parts[1].steps(1) > 1
+    for whole, *each in zip(alone.epoch(1), *(part.epoch(1) for part in parts), strict=True):
+        assert torch.equal(torch.cat([part.images for part in each]), whole.images)
+        assert torch.equal(torch.cat([part.labels for part in each]), whole.labels)
+        assert [index for part in each for index in part.indices] == whole.indices
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_batch_stays_as_it_is_while_others_are_made(workers: int) -> None:
+    batches = _batches(workers=workers)
+    kept = [(batch, batch.images.clone()) for epoch in range(3) for batch in batches.epoch(epoch)]
+    assert all(torch.equal(batch.images, copy) for batch, copy in kept)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_images_of_several_sizes_are_refused_with_the_transform_to_move(workers: int) -> None:
+    def tall(value: int) -> Image.Image:
+        return Image.new("RGB", (16, 24 + value % 2))
+
+    samples = tuple(Sample(partial(tall, k), f"s{k}", k, 0) for k in range(8))
+    with pytest.raises(ConfigError, match=r"2[45] × 16 and 2[45] × 16 pixels") as caught:
+        list(_batches((), workers, samples=samples).epoch(0))
+    assert "resize" in str(caught.value.hint)
+
+
 def test_an_epoch_left_early_does_not_spill_into_the_next() -> None:
     batches = _batches(workers=2)
     expected = _bytes(list(_batches().epoch(1)))
@@ -164,7 +222,17 @@ def test_the_configuration_chooses_sampler_and_size() -> None:
         assert sorted(batch.labels.tolist())[::2] == sorted(set(batch.labels.tolist())), "pairs of three identities"
 
 
-@pytest.mark.parametrize("sampler", ["random", "identity", "identity_v2", "identity_v3"])
+def test_the_balanced_sampler_gets_the_data_sets_and_cameras() -> None:
+    # Identities 0 … 2 are of the first data set, with 6 images, the other 8 of the second.
+    samples = tuple(Sample(s.image, s.name, s.identity, k % 2) for k, s in enumerate(SAMPLES))
+    config = DataConfig(image=ImageSpec(height=24, width=16), sampler="balanced", images_per_identity=2, workers=0)
+    batches = train_batches(ReidData("some", samples, train_sources=(6, 16)), config, batch_size=4, seed=0)
+    for batch in batches.epoch(0):
+        assert sum(index < 6 for index in batch.indices) == 2
+        assert sorted(samples[index].camera for index in batch.indices) == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("sampler", ["random", *SAMPLERS])
 def test_data_that_fill_no_batch_are_refused(sampler: str) -> None:
     config = DataConfig(sampler=sampler, images_per_identity=2, workers=0)
     with pytest.raises(InputError, match=r"batch"):

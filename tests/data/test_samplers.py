@@ -153,17 +153,98 @@ def test_replicas_share_the_batches_of_one_epoch(
     name: str, counts: list[int], size: int, replicas: int, seed: int
 ) -> None:
     labels = np.repeat(np.arange(len(counts)) * 7, counts)
-    batch = 2 * size
-    whole = list(build_sampler(name, labels, batch, size, seed))
+    batch = size
+    whole = list(build_sampler(name, labels, batch * replicas, size, seed))
     shares = [build_sampler(name, labels, batch, size, seed, num_replicas=replicas, rank=r) for r in range(replicas)]
     batches = [groups_of(list(share), batch) for share in shares]
     if replicas == 1:
         assert batches[0] == groups_of(whole, batch)
         return
-    assert [len(share) for share in shares] == [len(each) * batch for each in batches]
+    assert [len(share) for share in shares] == [len(each) * batch for each in batches], "all take as many steps"
     assert {len(each) for each in batches} == {len(whole) // (batch * replicas)}
     together = [each[step] for step in range(len(batches[0])) for each in batches]
     assert together == groups_of(whole, batch)[: len(together)]
+
+
+def test_a_group_stays_with_one_process_and_a_step_shows_distinct_identities() -> None:
+    shares = [list(build_sampler("identity", LABELS, 8, 4, seed=0, num_replicas=3, rank=rank)) for rank in range(3)]
+    for step in zip(*(groups_of(share, 8) for share in shares), strict=True):
+        groups = [group for part in step for group in groups_of(part, 4)]
+        people = [{LABELS[index] for index in group} for group in groups]
+        assert [len(each) for each in people] == [1] * 6
+        assert len(set.union(*people)) == 6
+
+
+def world(counts: list[list[list[int]]]) -> tuple[list[int], list[int], list[int]]:
+    """counts[source][identity][camera] -> labels, cameras and sources of as many images, no two numbers in common."""
+    rows, label, camera = [], 0, 0
+    for source, people in enumerate(counts):
+        for person in people:
+            rows += [(label, camera + c, source) for c, images in enumerate(person) for _ in range(images)]
+            label += 1
+        camera += max(map(len, people))
+    labels, cameras, sources = zip(*rows, strict=True)
+    return list(labels), list(cameras), list(sources)
+
+
+def is_even(counts: list[int]) -> bool:
+    return max(counts) - min(counts) <= 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    counts=st.lists(
+        st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=3), min_size=2, max_size=5), min_size=1, max_size=3
+    ),
+    size=st.integers(1, 4),
+    epochs=st.integers(1, 4),
+    seed=st.integers(0, 9),
+)
+def test_balanced_gives_equal_shares_of_data_sets_identities_cameras_and_images(
+    counts: list[list[list[int]]], size: int, epochs: int, seed: int
+) -> None:
+    labels, cameras, sources = world(counts)
+    sampler = build_sampler("balanced", labels, size, size, seed, cameras=cameras, sources=sources)
+    shown: list[int] = []
+    for epoch in range(epochs):
+        sampler.set_epoch(epoch)
+        order = list(sampler)
+        assert len(order) == len(labels) // size // len(counts) * len(counts) * size
+        for turn, group in enumerate(groups_of(order, size)):
+            assert len({labels[index] for index in group}) == 1
+            assert sources[group[0]] == turn % len(counts), "data sets take turns"
+        shown += order
+    times = Counter(shown)
+    for source in range(len(counts)):
+        of_source = {label for label, own in zip(labels, sources, strict=True) if own == source}
+        groups = [sum(times[i] for i, label in enumerate(labels) if label == each) // size for each in of_source]
+        assert is_even(groups)
+    for label in set(labels):
+        seen = {cameras[i] for i, each in enumerate(labels) if each == label}
+        by_camera = [[times[i] for i, each in enumerate(labels) if (each, cameras[i]) == (label, c)] for c in seen]
+        assert is_even([sum(images) for images in by_camera])
+        assert all(is_even(images) for images in by_camera)
+
+
+def test_balanced_shows_a_small_data_set_as_often_as_a_large_one() -> None:
+    labels, cameras, sources = world([[[20, 4]] * 30, [[2, 2, 1]] * 4])
+    sampler = build_sampler("balanced", labels, 16, 4, 0, cameras=cameras, sources=sources)
+    order = list(sampler)
+    shares = Counter(sources[index] for index in order)
+    assert shares[0] == shares[1] == len(labels) // 4 // 2 * 4
+    assert is_even([*Counter(cameras[index] for index in order if sources[index] == 0).values()])
+    for batch in groups_of(order, 16):
+        assert Counter(sources[index] for index in batch) in ({0: 8, 1: 8}, {0: len(batch) // 2, 1: len(batch) // 2})
+
+
+def test_balanced_reaches_every_image() -> None:
+    labels, cameras, sources = world([[[5, 1], [3], [2, 2]], [[4], [1, 1]]])
+    sampler = build_sampler("balanced", labels, 4, 2, 3, cameras=cameras, sources=sources)
+    seen: set[int] = set()
+    for epoch in range(12):
+        sampler.set_epoch(epoch)
+        seen.update(sampler)
+    assert seen == set(range(len(labels)))
 
 
 @pytest.mark.parametrize("name", NAMES)

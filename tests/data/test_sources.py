@@ -113,6 +113,7 @@ def test_cameras_of_two_sources_do_not_collide(offer: Callable[..., None]) -> No
     offer(market1501=_parity("market1501"), msmt17=_parity("msmt17"))
     found = load_sources(_config("msmt17", "market1501"))
     assert [sample.camera for sample in found.train] == [0, 2, 1, 3, 4, 5, 6, 6]
+    assert found.train_sources == (3, 5)
 
 
 def test_query_and_gallery_images_of_one_person_share_a_label(offer: Callable[..., None]) -> None:

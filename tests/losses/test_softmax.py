@@ -64,3 +64,11 @@ def test_bfloat16_autocast_computes_in_float32() -> None:
         found = loss(embeddings, labels)
     assert found.dtype == torch.float32
     assert torch.equal(found, expected)
+
+
+def test_cosines_are_those_to_the_rows_of_the_weight() -> None:
+    loss = Softmax(embedding_dim=2, num_classes=3)
+    with torch.no_grad():
+        loss.classifier.weight.copy_(torch.tensor([[2.0, 0.0], [0.0, -3.0], [3.0, 4.0]]))
+        loss.classifier.bias.fill_(9.0)
+    torch.testing.assert_close(loss.cosines(torch.tensor([[0.0, 5.0]])), torch.tensor([[0.0, -1.0, 0.8]]))

@@ -119,6 +119,7 @@ def test_the_whole_family_has_one_signature_that_can_be_read() -> None:
         "pooling": "conv",
         "input_norm": True,
         "lct_gate": False,
+        "lct_eps": 1e-5,
         "extra_blocks": False,
         "fpn": None,
         "dropout": NO_DROPOUT,

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reidctl import artefacts
 from reidctl.errors import InputError, PluginError, UnknownName
 from reidctl.registry import API_VERSION, Entry, runtimes
-from reidctl.runtimes import open_embedder, opening
+from reidctl.runtimes import open_embedder
 from reidctl.runtimes.child import run_in_child
 from reidctl.types import Spec
 from tests.runtimes import jobs
@@ -20,12 +21,12 @@ def register(monkeypatch: pytest.MonkeyPatch, name: str, target: str) -> None:
     entry = Entry("runtime", name, "a-guest", "1.0", target, API_VERSION, EntryPoint(name, target, runtimes.group))
     everything = tuple(sorted((*runtimes.entries, entry), key=lambda known: (known.name, known.package)))
     monkeypatch.setitem(runtimes.__dict__, "entries", everything)
-    opening._suffixes.cache_clear()
+    artefacts._suffixes.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def _forget_runtimes() -> None:
-    opening._suffixes.cache_clear()
+    artefacts._suffixes.cache_clear()
 
 
 def test_a_checkpoint_its_onnx_file_and_its_ir_give_the_same_embeddings(real: Real) -> None:

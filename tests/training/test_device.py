@@ -1,12 +1,14 @@
+import errno
 import os
 import signal
+from pathlib import Path
 
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from reidctl.errors import ConfigError, InputError
-from reidctl.training.device import algorithms, explained, resolve_device, seed_step
+from reidctl.errors import ConfigError, DiskFull, InputError
+from reidctl.training.device import algorithms, explained, lower_precision, resolve_device, seed_step
 
 
 def test_auto_is_a_gpu_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,3 +74,23 @@ def test_a_worker_that_was_killed_is_explained() -> None:
     with pytest.raises(InputError, match="a process that reads images died") as caught, explained():
         list(DataLoader(_Dying(), num_workers=1))  # type: ignore[arg-type]
     assert "data.workers" in str(caught.value.hint)
+
+
+def test_f16_on_a_cpu_is_said_to_be_slow(caplog: pytest.LogCaptureFixture) -> None:
+    cpu = torch.device("cpu")
+    assert lower_precision("f32", cpu) is None
+    assert lower_precision("bf16", cpu) is torch.bfloat16
+    assert caplog.text == ""
+    assert lower_precision("f16", cpu) is torch.float16
+    assert "ten times as long" in caplog.text
+
+
+def test_a_full_disk_becomes_an_error_with_the_file_and_the_free_space(tmp_path: Path) -> None:
+    def fail(number: int) -> None:
+        with explained():
+            raise OSError(number, os.strerror(number), str(tmp_path / "none" / "last.pt"))
+
+    with pytest.raises(DiskFull, match=r"last\.pt: No space left on device, [\d,.]+ MB are free"):
+        fail(errno.ENOSPC)
+    with pytest.raises(PermissionError):
+        fail(errno.EACCES)

@@ -79,7 +79,7 @@ def test_a_step_learns_from_the_mixed_images_and_both_labels(runs: Path) -> None
         own, other = (functional.cross_entropy(logits, labels) for labels in (batch.labels, batch.labels.flip(0)))
         guesses = logits.argmax(dim=1)
         right = [(guesses == labels).float().mean() for labels in (batch.labels, batch.labels.flip(0))]
-    total, classified, norm, top1 = run.step(batch, 0, 0, 3).tolist()
+    total, classified, norm, top1 = run.step([batch], 0, 0, 3, 0.001).tolist()
     assert classified == pytest.approx((0.75 * own + 0.25 * other).item(), rel=1e-5)
     assert norm == pytest.approx(embeddings.square().mean().item(), rel=1e-5)
     assert total == pytest.approx(classified + 0.5 * norm, rel=1e-5)

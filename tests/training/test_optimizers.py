@@ -5,7 +5,8 @@ import torch
 from torch.nn import Parameter
 
 from reidctl.config.schema import TrainConfig
-from reidctl.training.optimizers import build_optimizer, set_lr
+from reidctl.training.optimizers import build_optimizer, parameter_groups, set_lr
+from tests.training.stand_ins import Linear, Tiny
 
 RATE, DECAY, WEIGHT, GRADIENT = 0.1, 0.5, 2.0, 3.0
 PENALISED = GRADIENT + DECAY * WEIGHT  # 4
@@ -65,6 +66,31 @@ def test_a_frozen_weight_does_not_decay(name: str) -> None:
     frozen = Parameter(torch.ones(3))
     build_optimizer(TrainConfig(optimizer=name), [frozen]).step()
     assert frozen.tolist() == [1, 1, 1]
+
+
+def test_groups_hold_every_parameter_once_and_losses_learn_at_the_full_rate() -> None:
+    model, losses = Tiny(image_size=(32, 16)), Linear(embedding_dim=6, num_classes=3)
+    everything = {id(p) for p in [*model.parameters(), *losses.parameters()]}
+    for config, shares in (
+        (TrainConfig(), [1.0]),
+        (TrainConfig(base_lr_mult=0.1), [0.1, 1.0]),
+        (TrainConfig(base_lr_mult=0.1, new_layers=("fc",)), [0.1, 1.0]),
+    ):
+        groups = parameter_groups(model, losses, config)
+        assert [group["lr_mult"] for group in groups] == shares
+        held = [id(p) for group in groups for p in group["params"]]
+        assert set(held) == everything
+        assert len(held) == len(everything)
+        assert {id(p) for p in losses.parameters()} <= {id(p) for p in groups[-1]["params"]}
+    assert {id(p) for p in groups[1]["params"]} == {id(p) for p in [*model.fc.parameters(), *losses.parameters()]}
+
+
+def test_the_rate_of_a_group_is_its_share_of_the_rate() -> None:
+    model, losses = Tiny(image_size=(32, 16)), Linear(embedding_dim=6, num_classes=3)
+    config = TrainConfig(base_lr_mult=0.1, new_layers=("fc",))
+    optimizer = build_optimizer(config, parameter_groups(model, losses, config))
+    set_lr(optimizer, 0.5)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.05, 0.5]
 
 
 def test_the_rate_is_set_for_the_next_step() -> None:

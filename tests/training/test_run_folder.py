@@ -101,8 +101,26 @@ def test_clearing_takes_results_and_leaves_what_is_not_ours(runs: Path) -> None:
     assert {file.name for file in folder.path.iterdir()} == {"config.yaml", "env.json", "notes.txt"}
 
 
-def test_only_a_run_with_a_state_can_go_on(runs: Path) -> None:
+def test_a_run_with_a_state_goes_on_and_one_that_saved_nothing_begins_anew(runs: Path) -> None:
     with pytest.raises(InputError, match="no such run"):
-        RunFolder(runs / "none").require_resumable()
+        RunFolder(runs / "none").has_state()
+    folder = _opened(runs / "one")
+    assert not folder.has_state()
+    folder.state.parent.mkdir()
+    folder.state.touch()
+    assert folder.has_state()
+
+
+def test_weights_without_a_state_are_not_trained_over(runs: Path) -> None:
+    folder = _opened(runs / "one")
+    folder.best.parent.mkdir()
+    folder.best.touch()
     with pytest.raises(InputError, match=r"has no weights/last.pt"):
-        _opened(runs / "one").require_resumable()
+        folder.has_state()
+
+
+def test_what_a_killed_process_left_half_written_is_removed(runs: Path) -> None:
+    left = runs / "one" / "weights" / ".last.pt.x1y2z3"
+    left.mkdir(parents=True)
+    (left / "last.pt").touch()
+    assert [file.name for file in _opened(runs / "one").state.parent.iterdir()] == []

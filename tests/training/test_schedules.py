@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +57,29 @@ def test_warm_up_rises_by_the_same_amount_with_every_step(warmup: int, steps: in
     rising = warmup * steps
     assert rates[:rising] == pytest.approx([2.0 * (k + 1) / rising for k in range(rising)])
     assert rates[rising:] == [2.0] * steps
+
+
+def test_one_cycle_is_that_of_torch() -> None:
+    epochs, steps = 10, 200
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2.0, total_steps=epochs * steps)
+    expected = []
+    for _ in range(epochs * steps):
+        expected.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    config = TrainConfig(schedule="one_cycle", epochs=epochs, lr=2.0)
+    found = [lr_at(config, epoch, step, steps) for epoch in range(epochs) for step in range(steps)]
+    # Torch ends a step before the last epoch does.
+    assert found == pytest.approx(expected, abs=2.0 * 0.003)
+    assert found[0] == expected[0]
+    assert max(found) == found[600] == 2.0
+
+
+def test_plateau_leaves_the_rate_to_what_the_run_sees() -> None:
+    config = TrainConfig(schedule="plateau", warmup_epochs=1, epochs=3, lr=2.0)
+    assert [lr_at(config, epoch, 0, 2) for epoch in range(3)] == [1.0, 2.0, 2.0]
 
 
 def test_cosine_starts_to_fall_after_the_warm_up() -> None:

@@ -12,7 +12,7 @@ import torch
 from reidctl.config import LossSpec, RunConfig
 from reidctl.errors import ConfigError, ExistsError, InputError, ReidError, TrainingError
 from reidctl.training.checkpoint import load_checkpoint
-from reidctl.training.progress import EpochInfo, Plan, StepInfo
+from reidctl.training.progress import EpochInfo, Plan, StepInfo, Unobserved
 from reidctl.training.run_folder import RunFolder
 from reidctl.training.trainer import dry_run, plan, train
 from reidctl.types import Spec
@@ -21,7 +21,7 @@ from tests.training.stand_ins import tiny_config
 TIMES = {"seconds", "images_per_second", "waiting"}
 
 
-class Watcher:
+class Watcher(Unobserved):
     """Remembers what it was told, and stops the run where it is asked to."""
 
     def __init__(self, at: tuple[int, int] | None = None, how: signal.Signals | Exception | None = None) -> None:

@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from reidctl.data.loader import Draw, TrainBatches
+from reidctl.data.draws import Draw
+from reidctl.data.loader import TrainBatches
 from reidctl.data.samplers import RandomSampler
 from reidctl.registry import transforms
 from reidctl.types import Sample

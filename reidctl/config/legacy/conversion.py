@@ -11,6 +11,7 @@ from typing import Any
 from reidctl.config.legacy import weave
 from reidctl.config.legacy.fates import Kept, NoCounterpartError, Woven
 from reidctl.config.legacy.keys import ALIASES, KEYS, fate
+from reidctl.config.legacy.losses import losses
 from reidctl.config.legacy.settings import Settings, read_settings
 from reidctl.config.legacy.transforms import transforms
 from reidctl.config.parts import parts
@@ -90,10 +91,12 @@ WEAVES: tuple[tuple[Callable[[Settings], dict[str, Any]], tuple[str, ...]], ...]
     (weave.run_folder, ("data.save_dir",)),
     (weave.weights, ("model.load_weights",)),
     (weave.model, ("model.name",)),
-    (weave.losses, ("loss.name",)),
+    (losses, ("loss.name",)),
     (weave.data_sets, ("data.sources", "data.targets")),
     (transforms, ()),
     (weave.optimizer, ("train.optim",)),
+    (weave.staged_rates, ("train.staged_lr",)),
+    (weave.average, ("train.ema.enable",)),
     (weave.betas, ("adam.beta1", "adam.beta2")),
     (weave.schedule, ("train.lr_scheduler", "train.stepsize")),
     (weave.first_stage, ("train.fixbase_epoch",)),

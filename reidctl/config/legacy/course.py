@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reidctl.config.legacy.fates import UNSTATED, Dropped, Fate, Kept, Woven, dropped, under, woven
 
-ONE_RATE = "all layers learn at one rate"
-PLATEAU = "no schedule watches a plateau, and training does not stop early"
+STAGED = "train.staged_lr is True"
+EARLY = "train.patience stops early here, and counts tests"
 WARMUP = "train.lr_scheduler is multi_step_warmup or warmup"
 
 TRAIN = under(
@@ -19,7 +19,9 @@ TRAIN = under(
         "batch_size": Kept(32, "train.batch_size"),
         "fixbase_epoch": Woven(0, "train.fixbase_epochs"),
         "open_layers": Woven(["classifier"], "train.open_layers", "train.fixbase_epoch is above 0"),
-        **dropped(ONE_RATE, staged_lr=False, new_layers=["classifier"], base_lr_mult=0.1),
+        "staged_lr": Woven(False, "train.base_lr_mult"),
+        "base_lr_mult": Woven(0.1, "train.base_lr_mult", STAGED),
+        "new_layers": Woven(["classifier"], "train.new_layers", STAGED),
         "lr_scheduler": Woven("single_step", "train.schedule"),
         "stepsize": Woven([20], "train.milestones", "train.lr_scheduler goes in steps"),
         "gamma": Kept(0.1, "train.gamma"),
@@ -59,18 +61,22 @@ TEST = under(
 
 HEAD: dict[str, Fate] = {
     "_base_": Woven("", "the files are one here"),
-    "lr_finder.*": Dropped(UNSTATED, "there is no search for the learning rate"),
+    "lr_finder.*": Dropped(UNSTATED, "a command: reidctl train --find-lr PNG"),
     "train.base_optim": Woven("adam", "train.optimizer", "train.optim is sam"),
-    **under("train", dropped(PLATEAU, early_stoping=UNSTATED, train_patience=UNSTATED, patience=UNSTATED)),
-    **under("train", dropped(PLATEAU, lr_decay_factor=UNSTATED)),
+    **under("train", dropped(EARLY, early_stoping=UNSTATED, train_patience=UNSTATED)),
+    "train.patience": Dropped(UNSTATED, "train.plateau_patience stands for it here, and counts tests"),
+    "train.lr_decay_factor": Dropped(UNSTATED, "train.gamma is the one factor of all drops"),
     "train.base_scheduler": Woven("", "train.schedule", "train.lr_scheduler is warmup"),
     **under("train", dropped("the cosine has one cycle, down to 0", first_cycle_steps=UNSTATED, cycle_mult=UNSTATED)),
     **under("train", dropped("the rate falls from train.lr to 0", min_lr=UNSTATED, max_lr=UNSTATED)),
     "train.nbd": Dropped(False, "weight decay is the same for all weights"),
     "train.multiplier": Dropped(UNSTATED, "a warm-up ends at train.lr"),
     "train.deterministic": Kept(False, "deterministic"),
-    "train.ema.*": Dropped(UNSTATED, "weights are not averaged"),
-    "sam.*": Dropped(UNSTATED, "there is no sharpness-aware minimisation"),
+    "train.ema.enable": Woven(False, "train.ema_decay"),
+    "train.ema.ema_decay": Woven(0.999, "train.ema_decay", "train.ema.enable is True"),
+    "train.ema.*": Dropped(UNSTATED, "the average has its decay alone"),
+    "sam.rho": Woven(0.05, "train.sam_rho", "train.optim is sam"),
+    "sam.*": Dropped(UNSTATED, "sharpness-aware minimisation has its distance alone"),
     "nncf.*": Dropped(UNSTATED, "a network is not compressed while it trains"),
 }
 

@@ -7,9 +7,9 @@ from reidctl.config.legacy.fates import UNSTATED, Dropped, Fate, Woven, dropped,
 FPN = "model.name is an fpn_osnet"
 CLASSIFIERS = "classification and contrastive learning are no re-identification"
 OTHER_HEADS = "multi-head and attribute models are not part of this toolkit"
-REGULARISER = "a regulariser that no published model was trained with"
-METRIC_LOSS = "its metric losses have no counterpart; the loss `triplet` has one of them"
-SCHEDULED_SCALE = "the scale does not change during training"
+AM_SOFTMAX = "loss.name is am_softmax"
+METRIC_LOSSES = "metric_losses.enable is True beside am_softmax or softmax"
+OWN_RATE = "all losses learn at the rate of the network"
 
 MODEL = under(
     "model",
@@ -45,13 +45,10 @@ LOSS = under(
             "softmax",
             {
                 **woven("losses", "loss.name is am_softmax or softmax", label_smooth=False, conf_penalty=0.0),
-                **woven("losses", "loss.name is am_softmax", pr_product=False, m=0.35, s=30.0),
-                **dropped(SCHEDULED_SCALE, end_s=-1.0, duration_s=-1, skip_steps_s=-1, base_num_classes=-1),
-                "adaptive_margins": Dropped(False, "the margin is the same for every class"),
-                "class_weighting": Dropped(
-                    False, "every class weighs the same; the original averaged class numbers instead"
-                ),
-                "symmetric_ce": Dropped(False, "there is no symmetric cross entropy"),
+                **woven("losses", AM_SOFTMAX, pr_product=False, m=0.35, s=30.0),
+                **woven("losses", AM_SOFTMAX, end_s=-1.0, duration_s=-1, skip_steps_s=-1),
+                "base_num_classes": Dropped(-1, "the scale does not depend on the number of identities"),
+                **woven("losses", AM_SOFTMAX, adaptive_margins=False, class_weighting=False, symmetric_ce=False),
             },
         ),
         **under("triplet", woven("losses", "loss.name is triplet", margin=0.3, weight_t=1.0, weight_x=0.0)),
@@ -59,24 +56,19 @@ LOSS = under(
 )
 
 OTHER_TERMS: dict[str, Fate] = {
-    **under("mixing_loss", dropped("one augmented copy of an image is trained on at a time", enable=False, weight=1.0)),
+    **under(
+        "mixing_loss",
+        dropped("a batch holds one copy of an image, so the loss `mixing` is 0", enable=False, weight=1.0),
+    ),
+    "metric_losses.enable": Woven(False, "losses"),
     **under(
         "metric_losses",
-        dropped(
-            METRIC_LOSS,
-            enable=False,
-            center_coeff=0.0,
-            triplet_coeff=0.0,
-            local_push_coeff=1.0,
-            center_margin=0.1,
-            triplet_margin=0.35,
-            local_push_margin=0.1,
-            smart_margin=True,
-            triplet="semihard",
-            loss_balancing=True,
-            centers_lr=0.5,
-            balancing_lr=0.01,
-        ),
+        {
+            **woven("losses", METRIC_LOSSES, center_coeff=0.0, triplet_coeff=0.0, local_push_coeff=1.0),
+            **woven("losses", METRIC_LOSSES, center_margin=0.1, triplet_margin=0.35, local_push_margin=0.1),
+            **woven("losses", METRIC_LOSSES, smart_margin=True, triplet="semihard", loss_balancing=True),
+            **dropped(OWN_RATE, centers_lr=0.5, balancing_lr=0.01),
+        },
     ),
     **under(
         "attr_loss",
@@ -97,8 +89,10 @@ OTHER_TERMS: dict[str, Fate] = {
     **under(
         "reg",
         {
-            **dropped(REGULARISER, ow=False, ow_beta=1e-3, nw=False, nw_max_ratio=10.0, nw_scale=10.0),
-            **dropped(REGULARISER, hd=False, hd_max_score=0.5, hd_scale=10.0),
+            **woven("losses", ow=False, nw=False, hd=False),
+            **woven("losses", "reg.ow is True", ow_beta=1e-3),
+            **woven("losses", "reg.nw is True", nw_max_ratio=10.0, nw_scale=10.0),
+            **woven("losses", "reg.hd is True", hd_max_score=0.5, hd_scale=10.0),
             **dropped("the original has no such regulariser either", of=False, of_beta=1e-6, of_start_epoch=23),
         },
     ),

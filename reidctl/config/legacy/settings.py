@@ -62,6 +62,10 @@ class Settings:
             _decoded(value, default) == (list(default) if isinstance(default, tuple) else default)
         )
 
+    def is_unset(self, key: str) -> bool:
+        """Whether the file does not give `key`, or only repeats the default."""
+        return key not in self.given or self.is_default(key)
+
     def _default(self, key: str) -> Any:
         found = fate(key)
         assert found is not None, key

@@ -11,8 +11,6 @@ from reidctl.config.schema import Rerank
 Part = dict[str, Any]
 
 OPTIMIZERS = ("adam", "amsgrad", "sgd", "rmsprop", "radam")
-SMOOTHING = 0.1
-"""What the original's switch for label smoothing stands for."""
 
 
 def weights(settings: Settings) -> dict[str, Any]:
@@ -57,49 +55,6 @@ def _pooling(settings: Settings) -> str:
     return found or "avg"
 
 
-def losses(settings: Settings) -> dict[str, Any]:
-    """The losses, most often one."""
-    return {"losses": _losses(settings)}
-
-
-def _losses(settings: Settings) -> list[Part]:
-    name = settings.value("loss.name")
-    if name == "am_softmax":
-        return [_am_softmax(settings)]
-    if name == "softmax":
-        settings.notes.append("loss softmax: the original multiplies the logits by loss.softmax.s; here nothing does")
-        return [{"name": "softmax", **_smoothing(settings)}]
-    if name == "triplet":
-        weights = {key: settings.value(f"loss.triplet.weight_{key}") for key in ("t", "x")}
-        found = [{"name": "triplet", "margin": settings.value("loss.triplet.margin"), "weight": weights["t"]}]
-        return [*found, {"name": "softmax", "weight": weights["x"], **_smoothing(settings)}] if weights["x"] else found
-    settings.drop("loss.name", f"there is no loss {name}; am_softmax stands in its place")
-    return [_am_softmax(settings)]
-
-
-def _am_softmax(settings: Settings) -> Part:
-    part = {"name": "am_softmax", "margin": settings.value("loss.softmax.m"), "scale": settings.value("loss.softmax.s")}
-    kind = settings.value("loss.softmax.margin_type")
-    if kind != "cos":
-        part["margin_type"] = kind
-    if settings.value("loss.softmax.pr_product"):
-        part["pr_product"] = True
-    smoothing = _smoothing(settings)
-    if settings.revision == "2020-05" and smoothing.pop("label_smoothing", 0):
-        settings.drop("loss.softmax.label_smooth", "that revision ignored it in am_softmax")
-    return part | smoothing
-
-
-def _smoothing(settings: Settings) -> Part:
-    part = {}
-    if settings.value("loss.softmax.label_smooth"):
-        part["label_smoothing"] = SMOOTHING
-    penalty = settings.value("loss.softmax.conf_penalty")
-    if penalty > 0:
-        part["confidence_penalty"] = penalty
-    return part
-
-
 def data_sets(settings: Settings) -> dict[str, Any]:
     """Sources and targets; the groups that the original allows are laid flat."""
     sources, targets = _named(settings.value("data.sources")), _named(settings.value("data.targets"))
@@ -129,22 +84,41 @@ def run_folder(settings: Settings) -> dict[str, str]:
 
 
 def optimizer(settings: Settings) -> dict[str, Any]:
-    """The update rule; nothing where there is no such rule here."""
-    key = "train.optim"
+    """The update rule, and sam_rho; of the rule nothing where there is none such here."""
+    key, found = "train.optim", {}
     name = settings.value(key)
     if name == "sam":
-        settings.drop(key, "there is no sharpness-aware minimisation; train.base_optim alone stands in its place")
+        found["train.sam_rho"] = settings.value("sam.rho") or None
         key = "train.base_optim"
         name = settings.value(key)
     if name not in OPTIMIZERS:
         settings.drop(key, f"there is no update rule {name}")
-        return {}
+        return found
     if settings.revision == "2021-07" and name in ("adam", "amsgrad"):
         settings.notes.append(
             f"{key} {name}: the original of July 2021 decays weights apart from the gradient, as adamw"
         )
         name = "adamw"
-    return {"train.optimizer": name}
+    return {**found, "train.optimizer": name}
+
+
+def staged_rates(settings: Settings) -> dict[str, Any]:
+    """base_lr_mult and new_layers; the classifier is the loss's, and always learns at the full rate."""
+    if not settings.value("train.staged_lr"):
+        return {}
+    factor = settings.value("train.base_lr_mult")
+    layers = [layer for layer in settings.value("train.new_layers") if layer != "classifier"]
+    if not 0 < factor < 1:
+        settings.drop("train.base_lr_mult", "here the other layers learn more slowly, or as the new ones do")
+        return {}
+    return {"train.base_lr_mult": factor, "train.new_layers": layers}
+
+
+def average(settings: Settings) -> dict[str, Any]:
+    """The moving average of the weights."""
+    if not settings.value("train.ema.enable"):
+        return {}
+    return {"train.ema_decay": settings.value("train.ema.ema_decay")}
 
 
 def betas(settings: Settings) -> dict[str, Any]:
@@ -163,6 +137,9 @@ def schedule(settings: Settings) -> dict[str, Any]:
         return found | _steps(settings, name)
     if name in ("cosine", "cosine_cycle"):
         return found | {"train.schedule": "cosine"}
+    if name == "reduce_on_plateau":
+        settings.notes.append("train.lr_scheduler: here plateau watches train.best_metric, at every test")
+        return found | {"train.schedule": "plateau"}
     settings.drop("train.lr_scheduler", f"there is no schedule {name or 'without a name'}")
     return found
 

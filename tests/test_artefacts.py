@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from reidctl.artefacts import locate
 from reidctl.errors import InputError
-from reidctl.runtimes.locate import locate
 
 
 def test_a_file_is_itself(tmp_path: Path) -> None:

@@ -1,0 +1,217 @@
+"""Images a second from JPEG files to a normalised batch, ours against a plain DataLoader over Pillow.
+
+    python benchmarks/loader.py                       files below REIDCTL_TEST_DATA, else JPEG files that are drawn
+    python benchmarks/loader.py --workers 0           in one process; images per second of CPU time is what to look at
+    python benchmarks/loader.py --cache none          ours without, or with one cache alone
+    python benchmarks/loader.py --height 300 --width 120 --images 1000      drawn files of another size
+
+Both sides apply the augmentations of retail-0248 to the same images. The plain one is what one writes in an afternoon:
+`Image.open(path).convert("RGB")`, torchvision's transforms where it has them (resize, flip, colour jitter, grey,
+rotation, erasing) and ours for the rest, ToTensor and Normalize in the workers, the default collation. Each side runs
+in a process of its own, in turns; the median of the runs counts. A cache is warm: it is filled before the clock starts.
+Memory is the sum over the process and its workers of what each has for itself and its part of what they share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+WAYS = ("plain", "none", "memory", "disk")
+SCHEMA = "reidctl.loader_speed/1"
+
+
+def drawn_files(root: Path, images: int, size: tuple[int, int]) -> None:
+    """JPEG files of noise that was smoothed, in the layout of Market-1501: about as large as photographs are."""
+    import numpy as np
+    from PIL import Image, ImageFilter
+
+    folder = root / "market1501/Market-1501-v15.09.15"
+    random = np.random.default_rng(0)
+    for part, count in (("query", 1), ("bounding_box_test", 1), ("bounding_box_train", images)):
+        (folder / part).mkdir(parents=True)
+        for number in range(count):
+            noise = Image.fromarray(random.integers(0, 256, (*size, 3), dtype=np.uint8))
+            name = f"{number // 8 + 1:04d}_c{number % 6 + 1}s1_{number:06d}_00.jpg"
+            noise.filter(ImageFilter.GaussianBlur(2)).save(folder / part / name, quality=90)
+
+
+def settings(root: Path, workers: int, cache: str, folder: Path) -> Any:
+    """The data of retail-0248, but for its source, which MSMT17 is."""
+    from reidctl.config import load_config
+
+    stated = {"root": root, "workers": workers, "cache": cache, "cache_dir": folder, "combineall": "false"}
+    sets = ["data.sources=[market1501]", *(f"data.{key}={value}" for key, value in stated.items())]
+    return load_config("retail-0248", sets=sets).config
+
+
+def ours(root: Path, options: argparse.Namespace) -> Iterator[Any]:
+    """Normalised batches, epoch after epoch."""
+    from reidctl.data.loader import normalize, train_batches
+    from reidctl.data.sources import load_sources
+
+    cache = options.child
+    config = settings(root, options.workers, cache, Path(options.folder))
+    batches = train_batches(load_sources(config.data), config.data, batch_size=config.train.batch_size, seed=0)
+    for epoch in range(1000):
+        for batch in batches.epoch(epoch):
+            yield normalize(batch.images, config.data.image)
+
+
+def plain(root: Path, options: argparse.Namespace) -> Iterator[Any]:
+    """The same, as one writes it."""
+    from PIL import Image
+    from torch.utils.data import DataLoader, Dataset
+    from torchvision import transforms as tv
+
+    from reidctl.data.loader import build_transforms
+    from reidctl.data.sources import load_sources
+
+    config = settings(root, options.workers, "none", Path(options.folder))
+    data = load_sources(config.data)
+    built = build_transforms(config.data.transforms, config.data.image, data.train)
+    own = {spec.name: part for spec, part in zip(config.data.transforms, built, strict=True)}
+    chain = tv.Compose(
+        [
+            *(own[name] for name in ("random_grid", "random_figures", "random_padding")),
+            tv.Resize((256, 128)),
+            tv.RandomHorizontalFlip(0.5),
+            tv.RandomApply([tv.ColorJitter(0.15, 0.15, 0.1, 0.1)], 0.8),
+            tv.RandomGrayscale(0.1),
+            tv.RandomApply([tv.RandomRotation(5)], 0.33),
+            tv.ToTensor(),
+            tv.Normalize(config.data.image.mean, config.data.image.std),
+            tv.RandomErasing(0.5, (0.2, 0.4), (0.3, 3.3)),
+        ]
+    )
+
+    class Images(Dataset[Any]):
+        def __len__(self) -> int:
+            return len(data.train)
+
+        def __getitem__(self, index: int) -> tuple[Any, int]:
+            sample = data.train[index]
+            return chain(Image.open(sample.image).convert("RGB")), sample.identity
+
+    loader = DataLoader(
+        Images(),
+        batch_size=config.train.batch_size,
+        shuffle=True,
+        num_workers=options.workers,
+        drop_last=True,
+        persistent_workers=options.workers > 0,
+    )
+    while True:
+        for images, _ in loader:
+            yield images
+
+
+def run(root: Path, options: argparse.Namespace) -> dict[str, float]:
+    """One side: some batches to start, then the clock."""
+    import torch
+
+    from reidctl.training.memory import kept_memory
+
+    torch.set_num_threads(1)
+    is_plain = options.child == "plain"
+    # As in training.
+    with nullcontext() if is_plain else kept_memory():
+        batches = plain(root, options) if is_plain else ours(root, options)
+        for _ in range(2 * options.workers + 2):
+            images = next(batches)
+        before, started, seen = cpu_seconds(), time.perf_counter(), 0
+        while time.perf_counter() - started < options.seconds:
+            images = next(batches)
+            seen += len(images)
+        wall, cpu = time.perf_counter() - started, cpu_seconds() - before
+        return {"images_per_second": seen / wall, "images_per_cpu_second": seen / cpu, "memory_mib": memory()}
+
+
+def family() -> list[str]:
+    """This process and its children."""
+    own = str(os.getpid())
+    return [own, *Path(f"/proc/{own}/task/{own}/children").read_text().split()]
+
+
+def cpu_seconds() -> float:
+    ticks = 0
+    for process in family():
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory() -> float:
+    """MiB in use, what is shared counted once."""
+    lines = (Path(f"/proc/{process}/smaps_rollup").read_text().splitlines() for process in family())
+    return sum(int(line.split()[1]) for found in lines for line in found if line.startswith("Pss:")) / 1024
+
+
+def measure(root: Path, options: argparse.Namespace, folder: str) -> list[dict[str, Any]]:
+    """A row for each way: medians over the runs, and the ratio to the plain one."""
+    ways = WAYS if options.cache is None else ("plain", options.cache)
+    found: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
+    for _ in range(options.repeat):
+        for way in ways:
+            command = [sys.executable, __file__, "--child", way, "--root", str(root), "--folder", folder]
+            command += ["--workers", str(options.workers), "--seconds", str(options.seconds)]
+            ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            found[way].append(json.loads(ended.stdout))
+    rows = [
+        {"way": way, **{key: statistics.median(run[key] for run in runs) for key in runs[0]}}
+        for way, runs in found.items()
+    ]
+    for row in rows:
+        row["ratio"] = row["images_per_second"] / rows[0]["images_per_second"]
+        row["cpu_ratio"] = row["images_per_cpu_second"] / rows[0]["images_per_cpu_second"]
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, help="folder that holds market1501")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--cache", choices=WAYS[1:], help="one cache alone; all of them otherwise")
+    parser.add_argument("--seconds", type=float, default=6.0, help="time of one run")
+    parser.add_argument("--repeat", type=int, default=3, help="runs, of which the median counts")
+    parser.add_argument("--images", type=int, default=2048, help="files to draw")
+    parser.add_argument("--height", type=int, help="of the files to draw, which are drawn then in any case")
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--child", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(run(options.root, options)))
+        return
+    stored = os.environ.get("REIDCTL_TEST_DATA")
+    with tempfile.TemporaryDirectory() as folder:
+        root = options.root or (Path(stored, "data") if stored and not options.height else None)
+        if root is None:
+            root = Path(folder, "data")
+            drawn_files(root, options.images, (options.height or 128, options.width))
+        rows = measure(root, options, folder)
+    if options.json:
+        print(json.dumps({"schema": SCHEMA, "workers": options.workers, "rows": rows}, indent=2))
+        return
+    print(f"{options.workers} workers; median of {options.repeat} runs of {options.seconds:g} s\n")
+    print(f"{'cache':<8}{'images/s':>10}{'ratio':>8}{'images/CPU second':>20}{'ratio':>8}{'memory':>12}")
+    for row in rows:
+        print(
+            f"{row['way']:<8}{row['images_per_second']:>10,.0f}{row['ratio']:>8.2f}{row['images_per_cpu_second']:>20,.0f}"
+            f"{row['cpu_ratio']:>8.2f}{row['memory_mib']:>8,.0f} MiB"
+        )
+
+
+if __name__ == "__main__":
+    main()

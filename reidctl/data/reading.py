@@ -1,0 +1,198 @@
+"""Batches of augmented images, made in this process or by workers that write them into shared memory."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from reidctl.data.draws import Draw, derived_seed
+from reidctl.errors import ConfigError, InputError, PluginError, ReidError
+
+Pixels = NDArray[np.uint8]
+Transform = Callable[[Image.Image], Image.Image]
+AHEAD = 2
+"""Batches that each worker may be ahead of the one that is asked for."""
+
+
+class AugmentedImages:
+    """The image of every draw: the picture of its sample, through the transforms, with randomness of its own.
+
+    pictures: index of a sample -> its picture; names: what errors call the samples.
+    """
+
+    def __init__(
+        self, pictures: Callable[[int], Image.Image], names: Sequence[str], transforms: Sequence[Transform], seed: int
+    ) -> None:
+        self._pictures, self._names, self._transforms, self._seed = pictures, names, transforms, seed
+
+    def image(self, draw: Draw) -> Pixels:
+        """[H, W, 3] uint8 RGB; torch's generator is left as it was found."""
+        with _own_generator():
+            return self._image(draw)
+
+    def fill(self, draws: Sequence[Draw], batch: Pixels) -> None:
+        """Write the image of each draw into its row of `batch` [B, H, W, 3]; the generator as above."""
+        with _own_generator():
+            for draw, row in zip(draws, batch, strict=True):
+                image = self._image(draw)
+                if image.shape != row.shape:
+                    sizes = " and ".join(f"{shape[0]} × {shape[1]}" for shape in (row.shape, image.shape))
+                    raise ConfigError(
+                        f"data.transforms: images of one batch are {sizes} pixels ('{self._names[draw.sample]}')",
+                        "put `resize` after what changes the size",
+                    )
+                row[:] = image
+
+    def _image(self, draw: Draw) -> Pixels:
+        picture = self._pictures(draw.sample)
+        # The generator itself: torch.manual_seed also visits every accelerator, 70 times the cost.
+        torch.default_generator.manual_seed(derived_seed(self._seed, "image", draw.epoch, draw.place))
+        for transform in self._transforms:
+            try:
+                picture = transform(picture)
+            except ReidError:
+                raise
+            except Exception as cause:
+                part, reason = type(transform).__name__, f"{type(cause).__name__}: {cause}"
+                raise PluginError(f"transform {part} failed on '{self._names[draw.sample]}': {reason}") from cause
+        return np.asarray(picture)
+
+
+class BatchReader:
+    """Reads batches of one size with worker processes, which outlive the epochs, or without (workers = 0).
+
+    The workers write into slots of memory that is shared with them from the start: to share each batch by itself, as
+    torch does, takes a fifth of all the time, because the system clears its pages and maps them twice.
+    """
+
+    def __init__(self, images: AugmentedImages, *, workers: int = 0, pin_memory: bool = False) -> None:
+        self._images, self._workers, self._pin_memory = images, workers, pin_memory
+        self._tasks: list[tuple[int, list[Draw]]] = []
+        self._slots = torch.empty(0)
+        self._loader: DataLoader[ReidError | None] | None = None
+
+    def read(self, batches: Sequence[list[Draw]]) -> Iterator[Tensor]:
+        """[B, H, W, 3] uint8 of each batch, in order.
+
+        Raises the ReidError of the first image that cannot be read or augmented, whichever process met it.
+        """
+        if not batches:
+            return
+        if not self._workers:
+            yield from self._read_here(batches)
+            return
+        loader = self._open(batches[0])
+        self._tasks[:] = [(number % len(self._slots), draws) for number, draws in enumerate(batches)]
+        for (slot, _), error in zip(self._tasks, loader, strict=True):
+            if error is not None:
+                self.close()
+                raise error
+            yield self._empty(self._slots.shape[1:]).copy_(self._slots[slot])
+
+    def close(self) -> None:
+        """End the worker processes; the next batch would start new ones.
+
+        Left to the garbage collector they end, too, but may take ten seconds over it.
+        """
+        self._loader = None
+
+    def _read_here(self, batches: Sequence[list[Draw]]) -> Iterator[Tensor]:
+        shape = self._shape(batches[0])
+        for draws in batches:
+            batch = self._empty(shape)
+            self._images.fill(draws, batch.numpy())
+            yield batch
+
+    def _open(self, batch: list[Draw]) -> DataLoader[ReidError | None]:
+        if self._loader is None:
+            # The batch that is asked for is copied before another is given out, so one more than are under way.
+            self._slots = _shared((AHEAD * self._workers + 1, *self._shape(batch)))
+            self._loader = DataLoader(
+                _Filling(self._images, self._slots),
+                batch_size=None,
+                sampler=_Left(self._tasks),
+                num_workers=self._workers,
+                prefetch_factor=AHEAD,
+                collate_fn=_unchanged,
+                persistent_workers=True,
+                worker_init_fn=_ignore_interrupt,
+            )
+        return self._loader
+
+    def _shape(self, batch: list[Draw]) -> tuple[int, ...]:
+        return len(batch), *self._images.image(batch[0]).shape
+
+    def _empty(self, shape: Sequence[int]) -> Tensor:
+        return torch.empty(tuple(shape), dtype=torch.uint8, pin_memory=self._pin_memory)
+
+
+class _Left(Sampler[tuple[int, list[Draw]]]):
+    """What is left of the current epoch: a list that changes, because the loader and its workers outlive the epochs."""
+
+    def __init__(self, tasks: list[tuple[int, list[Draw]]]) -> None:
+        self._tasks = tasks
+
+    def __iter__(self) -> Iterator[tuple[int, list[Draw]]]:
+        return iter(self._tasks)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+
+class _Filling(Dataset["ReidError | None"]):
+    """(slot, draws) -> None once their images stand in that slot, or the error that one of them caused.
+
+    An error is returned, not raised: raised in a worker it would reach the caller as text with a traceback.
+    """
+
+    def __init__(self, images: AugmentedImages, slots: Tensor) -> None:
+        self._images, self._slots = images, slots
+
+    def __getitem__(self, task: tuple[int, list[Draw]]) -> ReidError | None:
+        slot, draws = task
+        try:
+            self._images.fill(draws, self._slots[slot].numpy())
+        except ReidError as error:
+            return error
+        return None
+
+
+@contextmanager
+def _own_generator() -> Iterator[None]:
+    """Leave torch's generator as it was found."""
+    state = torch.get_rng_state()
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
+
+
+def _shared(shape: tuple[int, ...]) -> Tensor:
+    try:
+        slots = torch.empty(shape, dtype=torch.uint8)
+        slots.share_memory_()  # type: ignore[no-untyped-call]
+    except RuntimeError as error:
+        size = int(np.prod(shape)) >> 20
+        raise InputError(
+            f"no {size:,} MiB of shared memory for the batches of {shape[0] // AHEAD} processes: {error}",
+            "lower data.workers, or give the container more with --shm-size",
+        ) from error
+    return slots
+
+
+def _unchanged(result: Any) -> Any:
+    return result
+
+
+def _ignore_interrupt(worker: int) -> None:
+    # Ctrl-C goes to every process of the terminal; the step under way still needs its batches.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

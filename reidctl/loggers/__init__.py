@@ -1,0 +1,1 @@
+"""Built-in loggers, parts of the kind `logger`: see `reidctl.training.loggers`."""

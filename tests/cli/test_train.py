@@ -1,0 +1,68 @@
+"""`reidctl train` on drawn people: what it plans, finds and says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cli
+
+PEOPLE = "{name: synthetic, train_identities: 6, test_identities: 3, cameras: 2, images_per_camera: 3}"
+SETTINGS = [
+    *("run=run", "device=cpu", "model={name: fpn_osnet_x0_25, pooling: avg, embedding_dim: 32}"),
+    *("data.image={height: 64, width: 32}", f"data.sources=[{PEOPLE}]", f"data.targets=[{PEOPLE}]"),
+    *("data.images_per_identity=2", "data.workers=0", "train.epochs=1", "train.batch_size=8", "train.compile=false"),
+]
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> list[str]:
+    return [part for setting in [*SETTINGS, f"runs={tmp_path / 'runs'}"] for part in ("--set", setting)]
+
+
+def test_a_dry_run_shows_data_and_plan_and_writes_nothing(cli: Cli, sets: list[str], tmp_path: Path) -> None:
+    result = cli("train", *sets, "--set", "train.accumulate=2", "--set", "train.ema_decay=0.99", "--dry-run")
+    assert result.code == 0, result.err
+    assert "ok: one step taken, loss" in result.out
+    assert "train: 36 images, 6 identities, 2 cameras" in result.err
+    assert (
+        "amsgrad, lr 0.0015 cosine, batches of 8 × 2, f32, EMA 0.99, tested every 5 epochs, best by mAP" in result.err
+    )
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_learning_rate_is_searched_and_drawn_beside_no_run(
+    cli: Cli, sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reidctl.training.lr_finder.STEPS", 12)
+    picture = tmp_path / "lr.png"
+    result = cli("train", *sets, "--find-lr", picture, "--json")
+    assert result.code == 0, result.err
+    found = json.loads(result.out)
+    assert found["schema"] == "reidctl.find-lr/1"
+    assert 1e-6 < found["suggested"] < 1
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "runs").exists()
+    again = cli("train", *sets, "--find-lr", picture)
+    assert again.code == 2
+    assert "--exist-ok" in again.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("train.best_metric=rank-3", "train.best_metric rank-3 is none of eval.ranks [1, 5, 10, 20]"),
+        ("train.best_metric=map", "best_metric"),
+        ("train={patience: 2, eval_every: 0}", "train.patience needs tests"),
+        ("train={schedule: one_cycle, warmup_epochs: 1, epochs: 9}", "one_cycle has a rise of its own"),
+        ("train.new_layers=[fc]", "train.new_layers needs train.base_lr_mult below 1"),
+        ("train={sam_rho: 0.05, precision: f16}", "train.sam_rho"),
+        ("loggers=[tensorbord]", "did you mean 'tensorboard'?"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(cli: Cli, setting: str, words: str) -> None:
+    result = cli("config", "show", "--set", setting)
+    assert result.code == 2
+    assert words in result.err
