@@ -20,8 +20,9 @@ $(INSTALLED): pyproject.toml
 demo: $(INSTALLED)  ## Train, test, export, verify and benchmark a network on drawn pedestrians (6 minutes on 2 cores)
 	$(BIN)/reidctl demo --force
 
+# A process for every core: threads of several processes would wait for each other.
 test: $(INSTALLED)  ## Run the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
 test-all: $(INSTALLED)  ## Run the slow tests and those of the plugin packages too
 	$(BIN)/python -m pytest -m 'not gpu'

@@ -12,6 +12,7 @@ from reidctl.cli.output import output
 from reidctl.cli.parts import describe, entry_row, listing, parameter_rows
 
 if TYPE_CHECKING:
+    from reidctl.complexity import Complexity
     from reidctl.zoo.catalogue import Published
 
 app = listing(registry.models)
@@ -56,31 +57,34 @@ def info(
         output.json("reidctl.model/1", found)
         return
     describe(registry.models, config.model.name, json=False)
-    maps = ", ".join(f"{child} {'×'.join(map(str, shape))}" for child, shape in cost.feature_maps.items())
     options = ", ".join(f"{key} {value}" for key, value in config.model.parameters.items()) or "the defaults"
     output.table(
         ["cost", "value", "what it counts"],
-        [
-            ["parameters", f"{cost.parameters / 1e6:.3f} M", "the embedding network, without classifier"],
-            [
-                "folded parameters",
-                f"{cost.folded_parameters / 1e6:.3f} M",
-                "batch norms folded, shared gates at every use, as published counts do",
-            ],
-            *(_stated(*stated)[:1] if stated else []),
-            ["MACs", f"{cost.macs / 1e9:.3f} G", "multiply-accumulates of convolutions and matrix products"],
-            ["GFLOPs", f"{cost.gflops:.3f}", "2 × MACs"],
-            ["GFLOPs, published rule", f"{cost.published_gflops:.3f}", "and element-wise work"],
-            *(_stated(*stated)[1:] if stated else []),
-            ["activations", f"{cost.activation_bytes / 2**20:.1f} MiB", "kept for the backward pass, one image, f32"],
-            ["feature maps", "", maps],
-        ],
+        _rows(cost, stated),
         title=f"{name}: {size[0]}×{size[1]} pixels, {options}",
     )
 
 
-def _stated(network: str, published: Published) -> list[list[str]]:
+def _rows(cost: Complexity, stated: tuple[str, Published] | None) -> list[list[str]]:
+    folded = "batch norms folded, shared gates at every use, as published counts do"
+    maps = ", ".join(f"{child} {'×'.join(map(str, shape))}" for child, shape in cost.feature_maps.items())
+    parameters, gflops = _stated(*stated) if stated else ([], [])
     return [
-        ["published parameters", f"{published.mparams:.3f} M", f"as {network} states them"],
-        ["published GFLOPs", f"{published.gflops:.3f}", f"as {network} states them"],
+        ["parameters", f"{cost.parameters / 1e6:.3f} M", "the embedding network, without classifier"],
+        ["folded parameters", f"{cost.folded_parameters / 1e6:.3f} M", folded],
+        *parameters,
+        ["MACs", f"{cost.macs / 1e9:.3f} G", "multiply-accumulates of convolutions and matrix products"],
+        ["GFLOPs", f"{cost.gflops:.3f}", "2 × MACs"],
+        ["GFLOPs, published rule", f"{cost.published_gflops:.3f}", "and element-wise work"],
+        *gflops,
+        ["activations", f"{cost.activation_bytes / 2**20:.1f} MiB", "kept for the backward pass, one image, f32"],
+        ["feature maps", "", maps],
     ]
+
+
+def _stated(network: str, published: Published) -> tuple[list[list[str]], list[list[str]]]:
+    origin = f"as {network} states them"
+    return (
+        [["published parameters", f"{published.mparams:.3f} M", origin]],
+        [["published GFLOPs", f"{published.gflops:.3f}", origin]],
+    )

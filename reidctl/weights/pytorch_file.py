@@ -45,11 +45,11 @@ def read_archive(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path}: a ZIP archive that torch.save did not write")
     if any(".." in name.split("/") or name.startswith("/") for name in names):
         raise InputError(f"{path}: an archive with paths that lead out of it, which torch.save never writes")
+    if any(name.rpartition("/")[2] == "constants.pkl" for name in names):
+        raise PickleRefused(path, "a TorchScript archive, which is a program")
     # What is stored as it is cannot be larger than the file; what unpacks to more would fill the memory.
     if sum(entry.file_size for entry in entries) > path.stat().st_size:
         raise InputError(f"{path}: an archive that claims more bytes than it has, which torch.save never writes")
-    if any(name.rpartition("/")[2] == "constants.pkl" for name in names):
-        raise PickleRefused(path, "a TorchScript archive, which is a program")
     return read_stream(path)
 
 
