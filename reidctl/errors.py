@@ -13,7 +13,7 @@ ReidError              anything a user can mend: one line on stderr
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class ReidError(Exception):
@@ -69,6 +69,12 @@ class CheckFailed(ReidError):
     """The command worked; the answer to what it checked is no."""
 
     exit_code = 1
+
+
+def few(items: Sequence[object], most: int) -> str:
+    """The first `most` of the items in words, and how many more there are."""
+    shown = ", ".join(str(item) for item in items[:most])
+    return shown + (f" and {len(items) - most} more" if len(items) > most else "")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

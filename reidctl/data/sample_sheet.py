@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from reidctl.data.images import read_image
+from reidctl.data.statistics import first_seen
 from reidctl.errors import InputError, ReidError
 from reidctl.files import replacing
 from reidctl.types import ReidData, Sample
@@ -58,9 +59,7 @@ def _sheet(rows: Sequence[Row]) -> Image.Image:
 
 
 def _rows(part: str, samples: Sequence[Sample], numbers: Sequence[int] = ()) -> list[Row]:
-    seen: dict[int, dict[int, Sample]] = {}
-    for sample in samples:
-        seen.setdefault(sample.identity, {}).setdefault(sample.camera, sample)
+    seen = first_seen(samples)
     people = sorted(seen)
     chosen = [people[place * len(people) // PEOPLE] for place in range(PEOPLE)] if len(people) > PEOPLE else people
     return [(f"{part} {numbers[person] if numbers else person}", seen[person]) for person in chosen]

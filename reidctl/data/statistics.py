@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from reidctl.types import ReidData, Sample
@@ -19,6 +20,14 @@ def statistics(data: ReidData) -> list[dict[str, Any]]:
         {"part": "query", **_count(data.query, data.distractors)},
         {"part": "gallery", **_count(data.gallery, data.distractors)},
     ]
+
+
+def first_seen(samples: Iterable[Sample]) -> dict[int, dict[int, Sample]]:
+    """The first sample of each identity by each camera."""
+    seen: dict[int, dict[int, Sample]] = {}
+    for sample in samples:
+        seen.setdefault(sample.identity, {}).setdefault(sample.camera, sample)
+    return seen
 
 
 def counts(data: ReidData) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from reidctl.data.images import ImageError, read_image
 from reidctl.data.leakage import shared_images, shared_people
 from reidctl.data.matching import no_match_cause, unmatched
 from reidctl.data.problems import Problem
+from reidctl.data.statistics import first_seen
 from reidctl.errors import ReidError
 from reidctl.types import ReidData, Sample
 
@@ -105,9 +106,7 @@ def _sought(data: ReidData) -> list[Sample]:
 
 
 def _one_camera(part: str, samples: Sequence[Sample], numbers: Sequence[int] = ()) -> Iterator[Problem]:
-    seen: dict[int, dict[int, Sample]] = {}
-    for sample in samples:
-        seen.setdefault(sample.identity, {}).setdefault(sample.camera, sample)
+    seen = first_seen(samples)
     alone = sorted(identity for identity, cameras in seen.items() if len(cameras) == 1)
     if alone and len(alone) == len(seen):
         what = f"every one of the {len(seen):,} people was seen by one camera only"

@@ -34,9 +34,7 @@ class Circle(nn.Module):
     def __init__(
         self,
         margin: Margin = 0.25,
-        scale: Annotated[
-            float, Gt(0), Field(description="factor of the weighted cosines: inverse temperature")
-        ] = 128.0,
+        scale: Scale = 128.0,
     ) -> None:
         super().__init__()
         self.margin, self.scale = margin, scale
@@ -65,9 +63,7 @@ class CircleSoftmax(nn.Module):
     def __init__(
         self,
         margin: Margin = 0.25,
-        scale: Annotated[
-            float, Gt(0), Field(description="factor of the weighted cosines: inverse temperature")
-        ] = 128.0,
+        scale: Scale = 128.0,
         label_smoothing: Smoothing = 0.0,
         *,
         embedding_dim: int,

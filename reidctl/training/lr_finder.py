@@ -14,9 +14,7 @@ from reidctl.config.schema import RunConfig
 from reidctl.data.loader import Batch
 from reidctl.errors import TrainingError
 from reidctl.files import replacing
-from reidctl.training.device import algorithms, explained
-from reidctl.training.joining import together
-from reidctl.training.run import Run
+from reidctl.training.run import Run, computing
 from reidctl.training.steps import Reading, grouped
 
 LOWEST, HIGHEST = 1e-6, 1.0
@@ -55,7 +53,7 @@ def find_lr(config: RunConfig, steps: int = STEPS, on_step: Callable[[], None] =
     config = with_defaults(config)
     rates: list[float] = []
     losses: list[float] = []
-    with together() as processes, algorithms(config.deterministic), explained():
+    with computing(config) as processes:
         run = Run(config, processes=processes)
         average = 0.0
         with closing(run.batches):

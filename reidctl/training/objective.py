@@ -54,6 +54,7 @@ class Objective(nn.ModuleList):
         }
         super().__init__(losses.build(spec, at=f"losses.{index}", **given) for index, spec in enumerate(specs))
         self._asked = [given_names(loss.forward) for loss in self]
+        self._wanted = {name for asked in self._asked for name in asked}
         self._methods = {name: self._first_method(name) for name in OF_A_CLASSIFIER}
         for index, (spec, asked) in enumerate(zip(specs, self._asked, strict=True)):
             self._require(f"losses.{index}", spec.name, asked, others)
@@ -74,15 +75,14 @@ class Objective(nn.ModuleList):
         **from_others: Any,
     ) -> Tensor:
         """Each loss [n] of embeddings [B, D] and labels [B], unweighted."""
-        wanted = {name for asked in self._asked for name in asked}
         given: dict[str, Any] = {"epoch": epoch, "model": model, **from_others}
-        if "indices" in wanted:
+        if "indices" in self._wanted:
             given["indices"] = torch.tensor(indices).to(labels.device, non_blocking=True)
         for name in OF_A_CLASSIFIER:
             method = self._methods[name]
-            if name in wanted and method is not None:
+            if name in self._wanted and method is not None:
                 with torch.set_grad_enabled(name == "logits" and torch.is_grad_enabled()):
-                    given[name] = method(embeddings, **_picked(given, given_names(method)))
+                    given[name] = method(embeddings, given)
         values = [
             shared(partial(loss, **_picked(given, asked)), embeddings, labels, mixed)
             for loss, asked in zip(self, self._asked, strict=True)
@@ -93,7 +93,7 @@ class Objective(nn.ModuleList):
     def logits(self, embeddings: Tensor, *, epoch: float) -> Tensor | None:
         """What peers are given of the first loss that has logits [B, C]; None where none has."""
         method = self._methods["logits"]
-        return None if method is None else method(embeddings, **_picked({"epoch": epoch}, given_names(method)))
+        return None if method is None else method(embeddings, {"epoch": epoch})
 
     @torch.no_grad()
     def top1(self, embeddings: Tensor, labels: Tensor) -> Tensor:
@@ -101,10 +101,14 @@ class Objective(nn.ModuleList):
         logits = self._methods["logits"]
         if logits is None:
             return embeddings.new_tensor(torch.nan)
-        return (logits(embeddings).argmax(dim=1) == labels).float().mean()
+        return (logits(embeddings, {}).argmax(dim=1) == labels).float().mean()
 
-    def _first_method(self, name: str) -> Callable[..., Tensor] | None:
-        return next((getattr(loss, name) for loss in self if callable(getattr(loss, name, None))), None)
+    def _first_method(self, name: str) -> Callable[[Tensor, Mapping[str, Any]], Tensor] | None:
+        """(embeddings, given) -> what the first method of that name makes of the embeddings and what it asks for."""
+        method = next((getattr(loss, name) for loss in self if callable(getattr(loss, name, None))), None)
+        if method is None:
+            return None
+        return partial(_call, method, given_names(method))
 
     def _require(self, at: str, name: str, asked: Mapping[str, bool], others: Collection[str]) -> None:
         for what, needed in asked.items():
@@ -120,6 +124,12 @@ class Objective(nn.ModuleList):
                     f"{at}: '{name}' needs the {what} of a loss that classifies, and none is listed",
                     "list one beside it, such as am_softmax",
                 )
+
+
+def _call(
+    method: Callable[..., Tensor], asked: Mapping[str, bool], embeddings: Tensor, given: Mapping[str, Any]
+) -> Tensor:
+    return method(embeddings, **_picked(given, asked))
 
 
 def _picked(given: Mapping[str, Any], names: Mapping[str, bool]) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,11 @@ from reidctl.errors import ConfigError
 from reidctl.training.averaging import Average
 from reidctl.training.checkpoint import build_model
 from reidctl.training.compiling import forward_of, is_worth_it
-from reidctl.training.device import lower_precision, seed_step
+from reidctl.training.device import algorithms, explained, lower_precision, seed_step
 from reidctl.training.freezing import require_layers
+from reidctl.training.joining import together
 from reidctl.training.learner import Learner, build_objective, exchange, peer_configs
+from reidctl.training.memory import kept_memory
 from reidctl.training.mixing import Mixer, shared
 from reidctl.training.norms import SharedNorms
 from reidctl.training.objective import Objective
@@ -186,6 +188,13 @@ class Run:
             return labels, batch.indices
         both = self.processes.gather(torch.stack([batch.labels, torch.tensor(batch.indices)], dim=1))
         return both[:, 0].to(self.device), both[:, 1].tolist()
+
+
+@contextmanager
+def computing(config: RunConfig) -> Iterator[Processes]:
+    """What a run computes in: the processes it is shared with, its algorithms, its memory, and words for what fails."""
+    with together() as processes, algorithms(config.deterministic), kept_memory(), explained():
+        yield processes
 
 
 def _group_size(config: DataConfig) -> int:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from reidctl.data.loader import Batch
-from reidctl.errors import TrainingError
+from reidctl.errors import TrainingError, few
 from reidctl.training.freezing import only_open
 from reidctl.training.interrupt import Interrupt
 from reidctl.training.progress import Observer, StepInfo
@@ -111,10 +111,9 @@ def report(run: Run, taken: Taken, numbers: Sequence[float]) -> StepInfo:
         samples = [run.data.train[index] for index in taken.images]
         names = [str(sample.image) if isinstance(sample.image, Path) else sample.name for sample in samples]
         logger.info("step %s of epoch %s saw %s", taken.step + 1, taken.epoch + 1, ", ".join(names))
-        images = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
         place, value = f"epoch {taken.epoch + 1}, step {taken.step + 1}", losses.get(broken, total)
         whose = f" (the share of process {run.processes.rank})" if run.processes.size > 1 else ""
-        raise TrainingError(f"{place}: loss '{broken}' is {value} on images {images}{whose}", REMEDY)
+        raise TrainingError(f"{place}: loss '{broken}' is {value} on images {few(names, SHOWN)}{whose}", REMEDY)
     return StepInfo(taken.epoch + 1, taken.step + 1, taken.steps, taken.lr, total, losses, top1)
 
 

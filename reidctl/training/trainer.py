@@ -15,15 +15,13 @@ from reidctl.data.statistics import statistics
 from reidctl.errors import TrainingError
 from reidctl.training.checkpoint import Checkpoint, describe, load_checkpoint, save_checkpoint
 from reidctl.training.curves import draw_curves
-from reidctl.training.device import algorithms, explained
 from reidctl.training.interrupt import Interrupt
 from reidctl.training.joining import together
 from reidctl.training.judging import is_best, is_over, is_tested, judged
 from reidctl.training.learner import peer_configs
 from reidctl.training.loggers import told
-from reidctl.training.memory import kept_memory
 from reidctl.training.progress import EpochInfo, Observer, Plan, StepInfo, Unobserved
-from reidctl.training.run import Run
+from reidctl.training.run import Run, computing
 from reidctl.training.run_folder import RunFolder
 from reidctl.training.schedules import lr_at
 from reidctl.training.state import Progress, load_state, require_finite, save_state
@@ -52,7 +50,7 @@ def train(
     """
     config = with_defaults(config)
     folder = RunFolder(resume.resolve() if resume else config.runs / config.run_name)
-    with together() as processes, algorithms(config.deterministic), kept_memory(), explained():
+    with computing(config) as processes:
         going_on = processes.on_first(partial(_goes_on, folder, resume is not None, exist_ok))
         run = Run(config, resumed=going_on, processes=processes)
         progress = load_state(folder.state, run) if going_on else Progress()
@@ -92,7 +90,7 @@ def plan(config: RunConfig) -> Plan:
 def dry_run(config: RunConfig) -> tuple[Plan, StepInfo]:
     """The plan of `train(config)` and its first step, taken for a trial; nothing is written."""
     config = with_defaults(config)
-    with together() as processes, algorithms(config.deterministic), explained():
+    with computing(config) as processes:
         run = Run(config, processes=processes)
         with closing(run.batches), closing(steps(run, Progress(), Interrupt())) as under_way:
             taken = next(under_way)
@@ -170,8 +168,8 @@ def _epoch(run: Run, progress: Progress, folder: RunFolder, observer: Observer) 
         logger.warning("interrupted in %s and saved: --resume %s goes on", place, folder.path)
         raise KeyboardInterrupt
     metrics = validate(run.kept, run.targets, run.config, run.device, run.processes) if tested else {}
-    info = _finished(run, progress, metrics)
     score = mean_score(metrics, run.config.train.best_metric)
+    info = _finished(run, progress, metrics, best=is_best(progress, score))
     progress = judged(run.config, progress, score, info.loss).next_epoch()
     _save(run, progress, info, folder)
     logger.info("%s", info)
@@ -201,10 +199,9 @@ def _rolled_back(run: Run, folder: RunFolder, error: TrainingError) -> Progress:
     return progress
 
 
-def _finished(run: Run, progress: Progress, metrics: dict[str, Metrics]) -> EpochInfo:
+def _finished(run: Run, progress: Progress, metrics: dict[str, Metrics], *, best: bool) -> EpochInfo:
     config, count = run.config.train, progress.step
     loss, losses, top1 = named(run, [total / count for total in progress.sums])
-    score = mean_score(metrics, config.best_metric)
     return EpochInfo(
         epoch=progress.epoch + 1,
         epochs=config.epochs,
@@ -216,7 +213,7 @@ def _finished(run: Run, progress: Progress, metrics: dict[str, Metrics]) -> Epoc
         images_per_second=run.batches.steps(progress.epoch) * config.batch_size / progress.seconds,
         waiting=progress.waited / progress.seconds,
         metrics=metrics,
-        best=is_best(progress, score),
+        best=best,
     )
 
 

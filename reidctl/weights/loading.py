@@ -7,10 +7,12 @@ from typing import NoReturn
 
 from torch import nn
 
-from reidctl.errors import InputError
-from reidctl.weights.matching import COUNTER, Item, Report, Weights, match
+from reidctl.errors import InputError, few
+from reidctl.weights.matching import COUNTER, Report, Weights, match
 from reidctl.weights.read import read_weights
 
+SHOWN = 3
+"""Tensors that an error names."""
 STATISTICS = ("running_mean", "running_var")
 
 
@@ -38,7 +40,7 @@ def put_weights(model: nn.Module, weights: Weights, *, allow_partial: bool = Fal
 
 
 def _refuse_stranger(model: nn.Module, weights: Weights) -> NoReturn:
-    its, ours = (_few(list(names)) for names in (weights.tensors, model.state_dict()))
+    its, ours = (few(list(names), SHOWN) for names in (weights.tensors, model.state_dict()))
     raise InputError(
         f"{weights.path}: none of its {len(weights.tensors)} tensors fits the network: it has {its}; the network has "
         f"{ours}",
@@ -51,7 +53,7 @@ def _refuse_part(report: Report) -> NoReturn:
     for word, items in (("left over", report.skipped), ("missing", report.missing)):
         wrong = [item for item in items if not item.expected]
         if wrong:
-            parts.append(f"{word} {len(wrong)} ({_few(wrong)})")
+            parts.append(f"{word} {len(wrong)} ({few(wrong, SHOWN)})")
     hint = "--allow-partial takes what fits; another preset or model may fit whole"
     if _is_folded(report):
         hint = "its batch norms are folded into the convolutions: give the checkpoint that it was exported from"
@@ -63,8 +65,3 @@ def _is_folded(report: Report) -> bool:
     there = (*report.loaded, *report.skipped)
     statistics = [any(item.name.endswith(STATISTICS) for item in items) for items in (there, report.missing)]
     return report.kind == "ONNX" and statistics == [False, True]
-
-
-def _few(items: list[str] | list[Item], most: int = 3) -> str:
-    shown = ", ".join(str(item) for item in items[:most])
-    return shown + (f" and {len(items) - most} more" if len(items) > most else "")
