@@ -1,6 +1,6 @@
 """Images a second of the retail networks, in training and in use, each way against plain PyTorch in turns.
 
-    python benchmarks/model_speed.py                                    everything: an hour on 2 cores
+    python benchmarks/model_speed.py                                    everything: two hours on 2 cores
     python benchmarks/model_speed.py --networks retail-0248 --what train
     python benchmarks/model_speed.py --ways "bf16 channels_last" --json
 
@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -31,21 +32,19 @@ if TYPE_CHECKING:
     from reidctl.config import RunConfig
 
 NETWORKS = ("retail-0248", "retail-0267", "retail-0270", "retail-0265")
+WAYS = [
+    f"{precision} {layout}{compiled}"
+    for compiled, precision, layout in product(("", " compiled"), ("f32", "bf16"), ("NCHW", "channels_last"))
+]
 TRAIN = {
-    "f32 channels_last": ["train.precision=f32", "train.channels_last=true", "train.compile=false"],
-    "bf16 NCHW": ["train.precision=bf16", "train.channels_last=false", "train.compile=false"],
-    "bf16 channels_last": ["train.precision=bf16", "train.channels_last=true", "train.compile=false"],
-    "f32 channels_last compiled": ["train.precision=f32", "train.channels_last=true", "train.compile=true"],
-    "bf16 channels_last compiled": ["train.precision=bf16", "train.channels_last=true", "train.compile=true"],
+    way: [
+        f"train.precision={way.split()[0]}",
+        f"train.channels_last={str('channels_last' in way).lower()}",
+        f"train.compile={str(way.endswith('compiled')).lower()}",
+    ]
+    for way in WAYS
 }
-INFER = {
-    "PyTorch f32": "eager f32",
-    "PyTorch bf16": "eager bf16",
-    "PyTorch f32 compiled": "compiled f32",
-    "PyTorch bf16 compiled": "compiled bf16",
-    "OpenVINO f32": "onnx f32",
-    "OpenVINO bf16": "onnx bf16",
-}
+INFER = [f"{runtime} {way}" for runtime, ways in (("PyTorch", WAYS), ("OpenVINO", ("f32", "bf16"))) for way in ways]
 PLAIN = "plain"
 Work = Callable[[], Any]
 
@@ -130,18 +129,24 @@ def our_call(network: str, batch: int, way: str, folder: Path) -> Work:
     from reidctl.training.compiling import forward_of
     from reidctl.types import Spec
 
-    kind, precision = INFER[way].split()
+    kind, precision, *how = way.split()
     height, width = configuration(network, batch, []).data.image.size
     images = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
-    if kind == "onnx":
+    if kind == "OpenVINO":
         path = export_onnx(network, folder / f"{network}.onnx")
         engine = runtimes.build(
             Spec(name="openvino", hint="throughput", chunk=8), path=path, device="CPU", precision=precision
         )
         return lambda: engine.embed_stream(iter(np.split(images, batch // 8)), lambda index, embeddings: None)
     embedder = NetworkEmbedder(preset_checkpoint(network), device="cpu", precision=precision)
-    if kind == "compiled":
-        embedder._model = forward_of(embedder._model, torch.device("cpu"), wanted=True, worth_it=True)
+    forward = embedder._model
+    if "compiled" in how:
+        forward = forward_of(forward, torch.device("cpu"), wanted=True, worth_it=True)
+    layout = torch.channels_last
+    if "NCHW" in how:
+        layout = torch.contiguous_format
+        embedder._network.to(memory_format=layout)
+    embedder._model = lambda images: forward(images.contiguous(memory_format=layout))
     return lambda: embedder.embed_batch(images)
 
 
