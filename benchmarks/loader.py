@@ -33,6 +33,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from side_by_side.family import children, cpu_seconds, memory_mib
+from side_by_side.plain import plain_batches
+
 WAYS = ("plain", "none", "memory", "disk")
 STAGES = {"frozen": 2, "whole": 0}
 """How many of the two epochs of a training leave the backbone as it is."""
@@ -78,50 +81,11 @@ def ours(root: Path, options: argparse.Namespace) -> Iterator[Any]:
 
 def plain(root: Path, options: argparse.Namespace) -> Iterator[Any]:
     """The same, as one writes it."""
-    from PIL import Image
-    from torch.utils.data import DataLoader, Dataset
-    from torchvision import transforms as tv
-
-    from reidctl.data.loader import build_transforms
     from reidctl.data.sources import load_sources
 
     config = settings(root, options.workers, "none", Path(options.folder))
-    data = load_sources(config.data)
-    built = build_transforms(config.data.transforms, config.data.image, data.train)
-    own = {spec.name: part for spec, part in zip(config.data.transforms, built, strict=True)}
-    chain = tv.Compose(
-        [
-            *(own[name] for name in ("random_grid", "random_figures", "random_padding")),
-            tv.Resize((256, 128)),
-            tv.RandomHorizontalFlip(0.5),
-            tv.RandomApply([tv.ColorJitter(0.15, 0.15, 0.1, 0.1)], 0.8),
-            tv.RandomGrayscale(0.1),
-            tv.RandomApply([tv.RandomRotation(5)], 0.33),
-            tv.ToTensor(),
-            tv.Normalize(config.data.image.mean, config.data.image.std),
-            tv.RandomErasing(0.5, (0.2, 0.4), (0.3, 3.3)),
-        ]
-    )
-
-    class Images(Dataset[Any]):
-        def __len__(self) -> int:
-            return len(data.train)
-
-        def __getitem__(self, index: int) -> tuple[Any, int]:
-            sample = data.train[index]
-            return chain(Image.open(sample.image).convert("RGB")), sample.identity
-
-    loader = DataLoader(
-        Images(),
-        batch_size=config.train.batch_size,
-        shuffle=True,
-        num_workers=options.workers,
-        drop_last=True,
-        persistent_workers=options.workers > 0,
-    )
-    while True:
-        for images, _ in loader:
-            yield images
+    for images, _ in plain_batches(config, load_sources(config.data)):
+        yield images
 
 
 def run(root: Path, options: argparse.Namespace) -> dict[str, float]:
@@ -142,7 +106,8 @@ def run(root: Path, options: argparse.Namespace) -> dict[str, float]:
             images = next(batches)
             seen += len(images)
         wall, cpu = time.perf_counter() - started, cpu_seconds() - before
-        return {"images_per_second": seen / wall, "images_per_cpu_second": seen / cpu, "memory_mib": memory()}
+        memory = memory_mib([str(os.getpid()), *children()])
+        return {"images_per_second": seen / wall, "images_per_cpu_second": seen / cpu, "memory_mib": memory}
 
 
 def train(root: Path, options: argparse.Namespace) -> dict[str, float]:
@@ -160,26 +125,6 @@ def train(root: Path, options: argparse.Namespace) -> dict[str, float]:
     more += [f"train.{key}={value}" for key, value in stated.items()]
     run_training(settings(root, options.workers, "none", folder, *more), exist_ok=True, observer=observer)
     return {"waiting": observer.epoch.waiting, "images_per_second": observer.epoch.images_per_second}
-
-
-def family() -> list[str]:
-    """This process and its children."""
-    own = str(os.getpid())
-    return [own, *Path(f"/proc/{own}/task/{own}/children").read_text().split()]
-
-
-def cpu_seconds() -> float:
-    ticks = 0
-    for process in family():
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def memory() -> float:
-    """MiB in use, what is shared counted once."""
-    lines = (Path(f"/proc/{process}/smaps_rollup").read_text().splitlines() for process in family())
-    return sum(int(line.split()[1]) for found in lines for line in found if line.startswith("Pss:")) / 1024
 
 
 def in_child(what: str, root: Path, options: argparse.Namespace, folder: str) -> dict[str, float]:

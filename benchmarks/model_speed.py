@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,9 +24,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import torch
+from side_by_side.plain import plain_step, use_torchs_own_layers
+from side_by_side.turns import Measured, tell
 
+if TYPE_CHECKING:
     from reidctl.config import RunConfig
 
 NETWORKS = ("retail-0248", "retail-0267", "retail-0270", "retail-0265")
@@ -49,22 +48,6 @@ PLAIN = "plain"
 Work = Callable[[], Any]
 
 
-def use_torchs_own_layers() -> None:
-    """Undo what our networks do for speed in training."""
-    from torch import nn
-
-    from reidctl.models.layers import InstanceNorm
-    from reidctl.models.osnet import OSNet
-    from reidctl.models.pooling import WeightedPool
-
-    def stem(network: Any, images: torch.Tensor) -> Any:
-        return network.conv1(network.in_first(images))
-
-    InstanceNorm.forward = nn.InstanceNorm2d.forward  # type: ignore[method-assign]
-    WeightedPool.forward = nn.Conv2d.forward  # type: ignore[method-assign]
-    OSNet._stem = stem  # type: ignore[method-assign]
-
-
 def configuration(network: str, batch: int, sets: list[str]) -> RunConfig:
     from reidctl.config import load_config
 
@@ -73,25 +56,13 @@ def configuration(network: str, batch: int, sets: list[str]) -> RunConfig:
     return load_config(network, sets=[*always, *sets]).config
 
 
-def plain_step(network: str, batch: int) -> Work:
+def plain_work(network: str, batch: int) -> Work:
     import torch
 
-    from reidctl.registry import losses, models
-
-    use_torchs_own_layers()
     config = configuration(network, batch, [])
-    model = models.build(config.model, image_size=config.data.image.size)
-    loss = losses.build(config.losses[0], embedding_dim=model.embedding_dim, num_classes=batch)
-    optimizer = torch.optim.Adam([*model.parameters(), *loss.parameters()], lr=1e-4, amsgrad=True)
-    images = torch.randn(batch, 3, *config.data.image.size)
-    labels = torch.arange(batch)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        loss(model(images), labels).backward()
-        optimizer.step()
-
-    return step
+    step = plain_step(config, batch)
+    images, labels = torch.randn(batch, 3, *config.data.image.size), torch.arange(batch)
+    return lambda: step(images, labels)
 
 
 def our_step(network: str, batch: int, way: str) -> Work:
@@ -160,17 +131,17 @@ def child(network: str, what: str, way: str, batch: int, seconds: float) -> None
     torch.manual_seed(0)
     with ExitStack() as stack:
         if way == PLAIN:
-            work = plain_step(network, batch) if what == "train" else plain_call(network, batch)
+            work = plain_work(network, batch) if what == "train" else plain_call(network, batch)
         elif what == "train":
             stack.enter_context(kept_memory())
             work = our_step(network, batch, way)
         else:
             work = our_call(network, batch, way, Path(stack.enter_context(tempfile.TemporaryDirectory())))
-        print(json.dumps({"seconds": timed(work, 0)[1]}), flush=True)
+        tell(seconds=timed(work, 0)[1])
         work()
         for _ in sys.stdin:
             count, elapsed = timed(work, seconds)
-            print(json.dumps({"fps": count * batch / elapsed, "peak_mib": peak_memory_mib()}), flush=True)
+            tell(fps=count * batch / elapsed, peak_mib=peak_memory_mib())
 
 
 def timed(work: Work, seconds: float) -> tuple[int, float]:
@@ -182,43 +153,11 @@ def timed(work: Work, seconds: float) -> tuple[int, float]:
     return count, time.perf_counter() - started
 
 
-class Measured:
-    """A process that measures one way when it is told to."""
-
-    def __init__(self, network: str, what: str, way: str, options: argparse.Namespace, cache: str) -> None:
-        command = [sys.executable, __file__, "--child", network, what, way]
-        command += ["--batch", str(options.batch), "--seconds", str(options.seconds)]
-        # An empty cache, so that `first` is what compiling costs.
-        environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": cache}
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-        self.first = self._answer()["seconds"]
-
-    def turn(self) -> dict[str, float]:
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> dict[str, float]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"the process ended: {' '.join(map(str, self.process.args))}")
-        found: dict[str, float] = json.loads(line)
-        return found
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def compare(network: str, what: str, way: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Plain and the way in turns: one row each."""
     with tempfile.TemporaryDirectory() as cache:
-        both = [Measured(network, what, name, options, cache) for name in (way, PLAIN)]
+        shared = [__file__, "--batch", str(options.batch), "--seconds", str(options.seconds)]
+        both = [Measured([*shared, "--child", network, what, name], cache) for name in (way, PLAIN)]
         turns = [[measured.turn() for measured in both] for _ in range(options.turns)]
         for measured in both:
             measured.close()

@@ -95,7 +95,7 @@ class TrainConfig(StrictModel):
     ] = "amsgrad"
     lr: Annotated[float, Gt(0), Field(description="learning rate at its highest")] = 0.0015
     weight_decay: Annotated[
-        float, Ge(0), Field(description="L2 penalty in the gradient; decoupled from it for adamw")
+        float, Ge(0), Field(description="L2 penalty in the gradient; decoupled from it for adamw and radam")
     ] = 0.0005
     momentum: Annotated[float, Ge(0), Lt(1), Field(description="of sgd and rmsprop")] = 0.9
     betas: Annotated[
@@ -144,9 +144,12 @@ class TrainConfig(StrictModel):
         Annotated[float, Gt(0)] | None, Field(description="largest norm of the whole gradient; null for no limit")
     ] = None
     precision: Annotated[
-        Literal["f32", "bf16", "f16"],
-        Field(description="arithmetic of the network; losses are always f32; f16 scales the loss to keep gradients"),
-    ] = "f32"
+        Literal["auto", "f32", "bf16", "f16"],
+        Field(
+            description="arithmetic of the network; weights and losses are always f32; auto: bf16 where the device "
+            "computes it, else f32, and f32 in deterministic runs; f16 scales the loss to keep gradients"
+        ),
+    ] = "auto"
     ema_decay: Annotated[
         Annotated[float, Gt(0), Lt(1)] | None,
         Field(

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -16,6 +17,8 @@ from reidctl.errors import ConfigError, DiskFull, InputError
 from reidctl.files import is_full
 
 logger = logging.getLogger(__name__)
+
+Precision = Literal["auto", "f32", "bf16", "f16"]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -35,8 +38,29 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def lower_precision(name: str, device: torch.device) -> torch.dtype | None:
+def resolve_precision(name: Precision, device: torch.device, *, deterministic: bool) -> Precision:
+    """`auto` -> bf16 where the device computes it, else f32; other names stay.
+
+    bf16 has the range of f32, so that no loss needs scaling, and half its bytes, by which a step is bound; a device
+    without instructions for it converts back and forth. Always f32 in deterministic runs, whose numbers should not
+    depend on the kind of device.
+    """
+    if name != "auto":
+        return name
+    return "bf16" if computes_bf16(device) and not deterministic else "f32"
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether `device` has instructions of its own for bf16: AMX, AVX-512 BF16, or a GPU from Ampere on."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+
+
+def lower_precision(name: Precision, device: torch.device) -> torch.dtype | None:
     """The type of the network's arithmetic, where it is not f32; a warning where that is known to be slow."""
+    if name == "bf16" and not computes_bf16(device):
+        logger.warning("train.precision bf16: this %s lacks it and takes several times as long as in f32", device.type)
     if name == "f16" and device.type == "cpu":
         logger.warning("train.precision f16: most CPUs lack it and take ten times as long as in f32; bf16 is for them")
     return {"bf16": torch.bfloat16, "f16": torch.float16}.get(name)

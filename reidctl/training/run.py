@@ -17,7 +17,7 @@ from reidctl.errors import ConfigError
 from reidctl.training.averaging import Average
 from reidctl.training.checkpoint import build_model
 from reidctl.training.compiling import forward_of, is_worth_it
-from reidctl.training.device import algorithms, explained, lower_precision, seed_step
+from reidctl.training.device import algorithms, explained, lower_precision, resolve_precision, seed_step
 from reidctl.training.freezing import require_layers
 from reidctl.training.joining import together
 from reidctl.training.learner import Learner, build_objective, exchange, peer_configs
@@ -35,13 +35,14 @@ from reidctl.weights import Report, load_weights
 class Run:
     """Data, networks, losses and optimizer of `config`, built and placed on its device.
 
+    config: the same, with the precision that `auto` comes to here, so that a run goes on with it on any machine.
     learners: the network and its losses (`model`, `losses`), and those of `train.mutual`; processes: with which this
     one trains; resumed: the weights will be those of a state, so the file that the run once started from is not needed.
     """
 
     def __init__(self, config: RunConfig, *, resumed: bool = False, processes: Processes = ALONE) -> None:
-        self.config, self.processes = config, processes
-        self.device = processes.device(config.device)
+        self.processes, self.device = processes, processes.device(config.device)
+        self.config = config = self._settled(config)
         self.data, self.targets = load_data(config.data)
         self.batches = train_batches(
             self.data,
@@ -77,6 +78,12 @@ class Run:
         self._lower = lower_precision(config.train.precision, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.train.precision == "f16")
         self.average = Average(self.model, config.train.ema_decay) if config.train.ema_decay else None
+
+    def _settled(self, config: RunConfig) -> RunConfig:
+        precision = self.processes.on_first(
+            lambda: resolve_precision(config.train.precision, self.device, deterministic=config.deterministic)
+        )
+        return config.model_copy(update={"train": config.train.model_copy(update={"precision": precision})})
 
     def _learners(self, objectives: Sequence[Objective]) -> list[Learner]:
         config, found = self.config.train, []
