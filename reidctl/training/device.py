@@ -35,10 +35,17 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Whether bf16 is quick there: a CPU without instructions for it imitates it, at several times the cost of f32."""
+    return device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def lower_precision(name: str, device: torch.device) -> torch.dtype | None:
     """The type of the network's arithmetic, where it is not f32; a warning where that is known to be slow."""
     if name == "f16" and device.type == "cpu":
         logger.warning("train.precision f16: most CPUs lack it and take ten times as long as in f32; bf16 is for them")
+    if name == "bf16" and not has_bf16(device):
+        logger.warning("train.precision bf16: this CPU lacks it and takes several times as long as in f32")
     return {"bf16": torch.bfloat16, "f16": torch.float16}.get(name)
 
 

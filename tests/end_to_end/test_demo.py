@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from reidctl.cli.demo import demo
+from reidctl.config import RunConfig
+
 
 @pytest.mark.slow
 def test_a_retail_network_learns_to_find_people_in_the_demo(tmp_path: Path) -> None:
@@ -39,3 +42,20 @@ def test_an_earlier_demo_is_left_alone(tmp_path: Path) -> None:
     )
     assert ended.returncode == 2
     assert "is already there" in ended.stderr
+
+
+@pytest.mark.parametrize(("has", "precision"), [(True, "bf16"), (False, "f32")])
+def test_the_demo_trains_in_what_the_machine_is_quick_at(
+    has: bool, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Started(Exception):
+        pass
+
+    def start(config: RunConfig, steps: object) -> Path:
+        assert config.train.precision == precision
+        raise Started
+
+    monkeypatch.setattr("reidctl.training.device.has_bf16", lambda device: has)
+    monkeypatch.setattr("reidctl.cli.demo._train", start)
+    with pytest.raises(Started):
+        demo(tmp_path / "demo")

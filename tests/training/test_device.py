@@ -8,7 +8,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from reidctl.errors import ConfigError, DiskFull, InputError
-from reidctl.training.device import algorithms, explained, lower_precision, resolve_device, seed_step
+from reidctl.training import device
+from reidctl.training.device import algorithms, explained, has_bf16, lower_precision, resolve_device, seed_step
 
 
 def test_auto_is_a_gpu_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,13 +77,28 @@ def test_a_worker_that_was_killed_is_explained() -> None:
     assert "data.workers" in str(caught.value.hint)
 
 
-def test_f16_on_a_cpu_is_said_to_be_slow(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("has", [True, False])
+def test_what_a_cpu_only_imitates_is_said_to_be_slow(
+    has: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "has_bf16", lambda _: has)
     cpu = torch.device("cpu")
     assert lower_precision("f32", cpu) is None
-    assert lower_precision("bf16", cpu) is torch.bfloat16
     assert caplog.text == ""
+    assert lower_precision("bf16", cpu) is torch.bfloat16
+    assert ("this CPU lacks it" in caplog.text) is not has
     assert lower_precision("f16", cpu) is torch.float16
     assert "ten times as long" in caplog.text
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").is_file(), reason="only Linux lists what the CPU can do there")
+def test_bf16_is_there_where_the_cpu_has_wide_vectors() -> None:
+    flags = Path("/proc/cpuinfo").read_text().split()
+    if "avx512bw" in flags:
+        assert has_bf16(torch.device("cpu"))
+    elif "avx2" in flags and "avx_ne_convert" not in flags:
+        assert not has_bf16(torch.device("cpu"))
+    assert has_bf16(torch.device("cuda"))
 
 
 def test_a_full_disk_becomes_an_error_with_the_file_and_the_free_space(tmp_path: Path) -> None:
