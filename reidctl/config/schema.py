@@ -256,7 +256,7 @@ class RunConfig(StrictModel):
     @property
     def run_name(self) -> str:
         """The name of the run's folder."""
-        return self.run or self.preset or self.model.name.replace("/", "-").replace(":", "-")
+        return self.run or (self.preset or self.model.name).replace("/", "-").replace(":", "-")
 
     @model_validator(mode="after")
     def _tested_and_told(self) -> RunConfig:

@@ -143,3 +143,7 @@ def test_all_parts_of_a_preset_can_be_built(name: str) -> None:
 def test_presets_are_found_wherever_the_program_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_config("retail-0267").config != RunConfig()
+
+
+def test_the_folder_of_a_preset_with_its_package_has_no_colon() -> None:
+    assert RunConfig(preset="acme:retail-0267").run_name == "acme-retail-0267"
