@@ -144,8 +144,11 @@ class TrainConfig(StrictModel):
         Annotated[float, Gt(0)] | None, Field(description="largest norm of the whole gradient; null for no limit")
     ] = None
     precision: Annotated[
-        Literal["f32", "bf16", "f16"],
-        Field(description="arithmetic of the network; losses are always f32; f16 scales the loss to keep gradients"),
+        Literal["auto", "f32", "bf16", "f16"],
+        Field(
+            description="arithmetic of the network; auto: bf16 where the processor has instructions for it, else f32; "
+            "losses are always f32; f16 scales the loss to keep gradients"
+        ),
     ] = "f32"
     ema_decay: Annotated[
         Annotated[float, Gt(0), Lt(1)] | None,

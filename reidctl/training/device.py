@@ -35,10 +35,32 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def lower_precision(name: str, device: torch.device) -> torch.dtype | None:
-    """The type of the network's arithmetic, where it is not f32; a warning where that is known to be slow."""
+def resolve_precision(name: str, device: torch.device) -> str:
+    """f32, bf16 or f16 as they are; `auto` is bf16 where `device` has instructions for it, and f32 elsewhere.
+
+    A warning where what was asked for is known to be slow.
+    """
+    if name == "auto":
+        return "bf16" if has_bf16(device) else "f32"
     if name == "f16" and device.type == "cpu":
-        logger.warning("train.precision f16: most CPUs lack it and take ten times as long as in f32; bf16 is for them")
+        logger.warning("train.precision f16: most CPUs lack it and take ten times as long as in f32; auto is for them")
+    if name == "bf16" and not has_bf16(device):
+        logger.warning("train.precision bf16: this processor lacks it and takes several times as long as in f32")
+    return name
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether `device` multiplies in bf16 itself: a CPU with AMX or AVX-512 BF16 or their like on Arm, a newer GPU."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # torch 2.9 does not list what a CPU can do, and knows this of x86 alone.
+    if not hasattr(torch.cpu, "get_capabilities"):
+        return bool(torch.cpu._is_avx512_bf16_supported())
+    return any(has for name, has in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
+
+
+def lower_precision(name: str) -> torch.dtype | None:
+    """The type of the network's arithmetic, where it is not f32."""
     return {"bf16": torch.bfloat16, "f16": torch.float16}.get(name)
 
 

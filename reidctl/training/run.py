@@ -17,7 +17,7 @@ from reidctl.errors import ConfigError
 from reidctl.training.averaging import Average
 from reidctl.training.checkpoint import build_model
 from reidctl.training.compiling import forward_of, is_worth_it
-from reidctl.training.device import algorithms, explained, lower_precision, seed_step
+from reidctl.training.device import algorithms, explained, lower_precision, resolve_precision, seed_step
 from reidctl.training.freezing import require_layers
 from reidctl.training.joining import together
 from reidctl.training.learner import Learner, build_objective, exchange, peer_configs
@@ -74,8 +74,9 @@ class Run:
         groups = [group for each in self.learners for group in parameter_groups(each.model, each.losses, config.train)]
         self.parameters = [parameter for group in groups for parameter in group["params"]]
         self.optimizer = build_optimizer(config.train, groups)
-        self._lower = lower_precision(config.train.precision, self.device)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.train.precision == "f16")
+        self.precision = resolve_precision(config.train.precision, self.device)
+        self._lower = lower_precision(self.precision)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "f16")
         self.average = Average(self.model, config.train.ema_decay) if config.train.ema_decay else None
 
     def _learners(self, objectives: Sequence[Objective]) -> list[Learner]:
