@@ -4,12 +4,18 @@
     python benchmarks/loader.py --workers 0           in one process; images per second of CPU time is what to look at
     python benchmarks/loader.py --cache none          ours without, or with one cache alone
     python benchmarks/loader.py --height 300 --width 120 --images 1000      drawn files of another size
+    python benchmarks/loader.py --training only       how long a training of retail-0248 waits for its images
 
 Both sides apply the augmentations of retail-0248 to the same images. The plain one is what one writes in an afternoon:
 `Image.open(path).convert("RGB")`, torchvision's transforms where it has them (resize, flip, colour jitter, grey,
 rotation, erasing) and ours for the rest, ToTensor and Normalize in the workers, the default collation. Each side runs
 in a process of its own, in turns; the median of the runs counts. A cache is warm: it is filled before the clock starts.
 Memory is the sum over the process and its workers of what each has for itself and its part of what they share.
+
+Then retail-0248 is trained with the preset's augmentations and without a cache, on whatever device there is, for two
+epochs, of which the second counts: the share of its time in which no batch was ready, from its first step to its last,
+what the workers take to begin an epoch included. Frozen are the preset's first epochs, in which the backbone does not
+learn and steps are short; the network is not compiled unless --compile says so, which makes the others shorter.
 """
 
 from __future__ import annotations
@@ -27,8 +33,13 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from side_by_side.family import children, cpu_seconds, memory_mib
+from side_by_side.plain import plain_batches
+
 WAYS = ("plain", "none", "memory", "disk")
-SCHEMA = "reidctl.loader_speed/1"
+STAGES = {"frozen": 2, "whole": 0}
+"""How many of the two epochs of a training leave the backbone as it is."""
+SCHEMA = "reidctl.loader_speed/2"
 
 
 def drawn_files(root: Path, images: int, size: tuple[int, int]) -> None:
@@ -46,12 +57,12 @@ def drawn_files(root: Path, images: int, size: tuple[int, int]) -> None:
             noise.filter(ImageFilter.GaussianBlur(2)).save(folder / part / name, quality=90)
 
 
-def settings(root: Path, workers: int, cache: str, folder: Path) -> Any:
+def settings(root: Path, workers: int, cache: str, folder: Path, *more: str) -> Any:
     """The data of retail-0248, but for its source, which MSMT17 is."""
     from reidctl.config import load_config
 
     stated = {"root": root, "workers": workers, "cache": cache, "cache_dir": folder, "combineall": "false"}
-    sets = ["data.sources=[market1501]", *(f"data.{key}={value}" for key, value in stated.items())]
+    sets = ["data.sources=[market1501]", *(f"data.{key}={value}" for key, value in stated.items()), *more]
     return load_config("retail-0248", sets=sets).config
 
 
@@ -70,50 +81,11 @@ def ours(root: Path, options: argparse.Namespace) -> Iterator[Any]:
 
 def plain(root: Path, options: argparse.Namespace) -> Iterator[Any]:
     """The same, as one writes it."""
-    from PIL import Image
-    from torch.utils.data import DataLoader, Dataset
-    from torchvision import transforms as tv
-
-    from reidctl.data.loader import build_transforms
     from reidctl.data.sources import load_sources
 
     config = settings(root, options.workers, "none", Path(options.folder))
-    data = load_sources(config.data)
-    built = build_transforms(config.data.transforms, config.data.image, data.train)
-    own = {spec.name: part for spec, part in zip(config.data.transforms, built, strict=True)}
-    chain = tv.Compose(
-        [
-            *(own[name] for name in ("random_grid", "random_figures", "random_padding")),
-            tv.Resize((256, 128)),
-            tv.RandomHorizontalFlip(0.5),
-            tv.RandomApply([tv.ColorJitter(0.15, 0.15, 0.1, 0.1)], 0.8),
-            tv.RandomGrayscale(0.1),
-            tv.RandomApply([tv.RandomRotation(5)], 0.33),
-            tv.ToTensor(),
-            tv.Normalize(config.data.image.mean, config.data.image.std),
-            tv.RandomErasing(0.5, (0.2, 0.4), (0.3, 3.3)),
-        ]
-    )
-
-    class Images(Dataset[Any]):
-        def __len__(self) -> int:
-            return len(data.train)
-
-        def __getitem__(self, index: int) -> tuple[Any, int]:
-            sample = data.train[index]
-            return chain(Image.open(sample.image).convert("RGB")), sample.identity
-
-    loader = DataLoader(
-        Images(),
-        batch_size=config.train.batch_size,
-        shuffle=True,
-        num_workers=options.workers,
-        drop_last=True,
-        persistent_workers=options.workers > 0,
-    )
-    while True:
-        for images, _ in loader:
-            yield images
+    for images, _ in plain_batches(config, load_sources(config.data)):
+        yield images
 
 
 def run(root: Path, options: argparse.Namespace) -> dict[str, float]:
@@ -134,27 +106,32 @@ def run(root: Path, options: argparse.Namespace) -> dict[str, float]:
             images = next(batches)
             seen += len(images)
         wall, cpu = time.perf_counter() - started, cpu_seconds() - before
-        return {"images_per_second": seen / wall, "images_per_cpu_second": seen / cpu, "memory_mib": memory()}
+        memory = memory_mib([str(os.getpid()), *children()])
+        return {"images_per_second": seen / wall, "images_per_cpu_second": seen / cpu, "memory_mib": memory}
 
 
-def family() -> list[str]:
-    """This process and its children."""
-    own = str(os.getpid())
-    return [own, *Path(f"/proc/{own}/task/{own}/children").read_text().split()]
+def train(root: Path, options: argparse.Namespace) -> dict[str, float]:
+    """The second of two epochs of a training: its speed, and the share of its time that it waited for images."""
+    from reidctl import train as run_training
+    from reidctl.training.progress import EpochInfo, Unobserved
+
+    class Last(Unobserved):
+        def on_epoch(self, epoch: EpochInfo) -> None:
+            self.epoch = epoch
+
+    folder, observer = Path(options.folder), Last()
+    stated = {"epochs": 2, "fixbase_epochs": STAGES[options.child], "compile": str(options.compile).lower()}
+    more = ["data.targets=[]", f"runs={folder}", f"run={options.child}"]
+    more += [f"train.{key}={value}" for key, value in stated.items()]
+    run_training(settings(root, options.workers, "none", folder, *more), exist_ok=True, observer=observer)
+    return {"waiting": observer.epoch.waiting, "images_per_second": observer.epoch.images_per_second}
 
 
-def cpu_seconds() -> float:
-    ticks = 0
-    for process in family():
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def memory() -> float:
-    """MiB in use, what is shared counted once."""
-    lines = (Path(f"/proc/{process}/smaps_rollup").read_text().splitlines() for process in family())
-    return sum(int(line.split()[1]) for found in lines for line in found if line.startswith("Pss:")) / 1024
+def in_child(what: str, root: Path, options: argparse.Namespace, folder: str) -> dict[str, float]:
+    command = [sys.executable, __file__, "--child", what, "--root", str(root), "--folder", folder]
+    command += ["--workers", str(options.workers), "--seconds", str(options.seconds)]
+    command += ["--compile"] if options.compile else []
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def measure(root: Path, options: argparse.Namespace, folder: str) -> list[dict[str, Any]]:
@@ -163,10 +140,7 @@ def measure(root: Path, options: argparse.Namespace, folder: str) -> list[dict[s
     found: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
     for _ in range(options.repeat):
         for way in ways:
-            command = [sys.executable, __file__, "--child", way, "--root", str(root), "--folder", folder]
-            command += ["--workers", str(options.workers), "--seconds", str(options.seconds)]
-            ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            found[way].append(json.loads(ended.stdout))
+            found[way].append(in_child(way, root, options, folder))
     rows = [
         {"way": way, **{key: statistics.median(run[key] for run in runs) for key in runs[0]}}
         for way, runs in found.items()
@@ -187,12 +161,14 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=2048, help="files to draw")
     parser.add_argument("--height", type=int, help="of the files to draw, which are drawn then in any case")
     parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--child", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--training", choices=("also", "only", "not"), default="also", help="measure a training")
+    parser.add_argument("--compile", action="store_true", help="the network that is trained")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--child", choices=(*WAYS, *STAGES), help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        print(json.dumps(run(options.root, options)))
+        print(json.dumps((train if options.child in STAGES else run)(options.root, options)))
         return
     stored = os.environ.get("REIDCTL_TEST_DATA")
     with tempfile.TemporaryDirectory() as folder:
@@ -200,17 +176,28 @@ def main() -> None:
         if root is None:
             root = Path(folder, "data")
             drawn_files(root, options.images, (options.height or 128, options.width))
-        rows = measure(root, options, folder)
+        rows = measure(root, options, folder) if options.training != "only" else []
+        stages = STAGES if options.training != "not" else {}
+        trained = [{"stage": stage, **in_child(stage, root, options, folder)} for stage in stages]
     if options.json:
-        print(json.dumps({"schema": SCHEMA, "workers": options.workers, "rows": rows}, indent=2))
-        return
-    print(f"{options.workers} workers; median of {options.repeat} runs of {options.seconds:g} s\n")
-    print(f"{'cache':<8}{'images/s':>10}{'ratio':>8}{'images/CPU second':>20}{'ratio':>8}{'memory':>12}")
+        print(json.dumps({"schema": SCHEMA, "workers": options.workers, "rows": rows, "training": trained}, indent=2))
+    else:
+        show(rows, trained, options)
+
+
+def show(rows: list[dict[str, Any]], trained: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    print(f"{options.workers} workers; median of {options.repeat} runs of {options.seconds:g} s")
+    if rows:
+        print(f"\n{'cache':<8}{'images/s':>10}{'ratio':>8}{'images/CPU second':>20}{'ratio':>8}{'memory':>12}")
     for row in rows:
         print(
             f"{row['way']:<8}{row['images_per_second']:>10,.0f}{row['ratio']:>8.2f}{row['images_per_cpu_second']:>20,.0f}"
             f"{row['cpu_ratio']:>8.2f}{row['memory_mib']:>8,.0f} MiB"
         )
+    if trained:
+        print(f"\n{'training':<8}{'images/s':>10}{'waiting':>9}")
+    for row in trained:
+        print(f"{row['stage']:<8}{row['images_per_second']:>10,.0f}{row['waiting']:>9.1%}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Images a second of the retail networks, in training and in use, each way against plain PyTorch in turns.
 
-    python benchmarks/model_speed.py                                    everything: an hour on 2 cores
+    python benchmarks/model_speed.py                                    everything: two hours on 2 cores
     python benchmarks/model_speed.py --networks retail-0248 --what train
     python benchmarks/model_speed.py --ways "bf16 channels_last" --json
 
@@ -14,56 +14,38 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import torch
+from side_by_side.plain import plain_step, use_torchs_own_layers
+from side_by_side.turns import Measured, tell
 
+if TYPE_CHECKING:
     from reidctl.config import RunConfig
 
 NETWORKS = ("retail-0248", "retail-0267", "retail-0270", "retail-0265")
+WAYS = [
+    f"{precision} {layout}{compiled}"
+    for compiled, precision, layout in product(("", " compiled"), ("f32", "bf16"), ("NCHW", "channels_last"))
+]
 TRAIN = {
-    "f32 channels_last": ["train.precision=f32", "train.channels_last=true", "train.compile=false"],
-    "bf16 NCHW": ["train.precision=bf16", "train.channels_last=false", "train.compile=false"],
-    "bf16 channels_last": ["train.precision=bf16", "train.channels_last=true", "train.compile=false"],
-    "f32 channels_last compiled": ["train.precision=f32", "train.channels_last=true", "train.compile=true"],
-    "bf16 channels_last compiled": ["train.precision=bf16", "train.channels_last=true", "train.compile=true"],
+    way: [
+        f"train.precision={way.split()[0]}",
+        f"train.channels_last={str('channels_last' in way).lower()}",
+        f"train.compile={str(way.endswith('compiled')).lower()}",
+    ]
+    for way in WAYS
 }
-INFER = {
-    "PyTorch f32": "eager f32",
-    "PyTorch bf16": "eager bf16",
-    "PyTorch f32 compiled": "compiled f32",
-    "PyTorch bf16 compiled": "compiled bf16",
-    "OpenVINO f32": "onnx f32",
-    "OpenVINO bf16": "onnx bf16",
-}
+INFER = [f"{runtime} {way}" for runtime, ways in (("PyTorch", WAYS), ("OpenVINO", ("f32", "bf16"))) for way in ways]
 PLAIN = "plain"
 Work = Callable[[], Any]
-
-
-def use_torchs_own_layers() -> None:
-    """Undo what our networks do for speed in training."""
-    from torch import nn
-
-    from reidctl.models.layers import InstanceNorm
-    from reidctl.models.osnet import OSNet
-    from reidctl.models.pooling import WeightedPool
-
-    def stem(network: Any, images: torch.Tensor) -> Any:
-        return network.conv1(network.in_first(images))
-
-    InstanceNorm.forward = nn.InstanceNorm2d.forward  # type: ignore[method-assign]
-    WeightedPool.forward = nn.Conv2d.forward  # type: ignore[method-assign]
-    OSNet._stem = stem  # type: ignore[method-assign]
 
 
 def configuration(network: str, batch: int, sets: list[str]) -> RunConfig:
@@ -74,25 +56,13 @@ def configuration(network: str, batch: int, sets: list[str]) -> RunConfig:
     return load_config(network, sets=[*always, *sets]).config
 
 
-def plain_step(network: str, batch: int) -> Work:
+def plain_work(network: str, batch: int) -> Work:
     import torch
 
-    from reidctl.registry import losses, models
-
-    use_torchs_own_layers()
     config = configuration(network, batch, [])
-    model = models.build(config.model, image_size=config.data.image.size)
-    loss = losses.build(config.losses[0], embedding_dim=model.embedding_dim, num_classes=batch)
-    optimizer = torch.optim.Adam([*model.parameters(), *loss.parameters()], lr=1e-4, amsgrad=True)
-    images = torch.randn(batch, 3, *config.data.image.size)
-    labels = torch.arange(batch)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        loss(model(images), labels).backward()
-        optimizer.step()
-
-    return step
+    step = plain_step(config, batch)
+    images, labels = torch.randn(batch, 3, *config.data.image.size), torch.arange(batch)
+    return lambda: step(images, labels)
 
 
 def our_step(network: str, batch: int, way: str) -> Work:
@@ -130,18 +100,24 @@ def our_call(network: str, batch: int, way: str, folder: Path) -> Work:
     from reidctl.training.compiling import forward_of
     from reidctl.types import Spec
 
-    kind, precision = INFER[way].split()
+    kind, precision, *how = way.split()
     height, width = configuration(network, batch, []).data.image.size
     images = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
-    if kind == "onnx":
+    if kind == "OpenVINO":
         path = export_onnx(network, folder / f"{network}.onnx")
         engine = runtimes.build(
             Spec(name="openvino", hint="throughput", chunk=8), path=path, device="CPU", precision=precision
         )
         return lambda: engine.embed_stream(iter(np.split(images, batch // 8)), lambda index, embeddings: None)
     embedder = NetworkEmbedder(preset_checkpoint(network), device="cpu", precision=precision)
-    if kind == "compiled":
-        embedder._model = forward_of(embedder._model, torch.device("cpu"), wanted=True, worth_it=True)
+    forward = embedder._model
+    if "compiled" in how:
+        forward = forward_of(forward, torch.device("cpu"), wanted=True, worth_it=True)
+    layout = torch.channels_last
+    if "NCHW" in how:
+        layout = torch.contiguous_format
+        embedder._network.to(memory_format=layout)
+    embedder._model = lambda images: forward(images.contiguous(memory_format=layout))
     return lambda: embedder.embed_batch(images)
 
 
@@ -155,17 +131,17 @@ def child(network: str, what: str, way: str, batch: int, seconds: float) -> None
     torch.manual_seed(0)
     with ExitStack() as stack:
         if way == PLAIN:
-            work = plain_step(network, batch) if what == "train" else plain_call(network, batch)
+            work = plain_work(network, batch) if what == "train" else plain_call(network, batch)
         elif what == "train":
             stack.enter_context(kept_memory())
             work = our_step(network, batch, way)
         else:
             work = our_call(network, batch, way, Path(stack.enter_context(tempfile.TemporaryDirectory())))
-        print(json.dumps({"seconds": timed(work, 0)[1]}), flush=True)
+        tell(seconds=timed(work, 0)[1])
         work()
         for _ in sys.stdin:
             count, elapsed = timed(work, seconds)
-            print(json.dumps({"fps": count * batch / elapsed, "peak_mib": peak_memory_mib()}), flush=True)
+            tell(fps=count * batch / elapsed, peak_mib=peak_memory_mib())
 
 
 def timed(work: Work, seconds: float) -> tuple[int, float]:
@@ -177,43 +153,11 @@ def timed(work: Work, seconds: float) -> tuple[int, float]:
     return count, time.perf_counter() - started
 
 
-class Measured:
-    """A process that measures one way when it is told to."""
-
-    def __init__(self, network: str, what: str, way: str, options: argparse.Namespace, cache: str) -> None:
-        command = [sys.executable, __file__, "--child", network, what, way]
-        command += ["--batch", str(options.batch), "--seconds", str(options.seconds)]
-        # An empty cache, so that `first` is what compiling costs.
-        environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": cache}
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-        self.first = self._answer()["seconds"]
-
-    def turn(self) -> dict[str, float]:
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> dict[str, float]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"the process ended: {' '.join(map(str, self.process.args))}")
-        found: dict[str, float] = json.loads(line)
-        return found
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def compare(network: str, what: str, way: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Plain and the way in turns: one row each."""
     with tempfile.TemporaryDirectory() as cache:
-        both = [Measured(network, what, name, options, cache) for name in (way, PLAIN)]
+        shared = [__file__, "--batch", str(options.batch), "--seconds", str(options.seconds)]
+        both = [Measured([*shared, "--child", network, what, name], cache) for name in (way, PLAIN)]
         turns = [[measured.turn() for measured in both] for _ in range(options.turns)]
         for measured in both:
             measured.close()

@@ -6,7 +6,7 @@ import logging
 from functools import cache
 from pathlib import Path
 
-from reidctl.errors import InputError, PluginError, nearest
+from reidctl.errors import InputError, PluginError, few, nearest
 from reidctl.registry import presets, runtimes
 from reidctl.types import Spec
 
@@ -17,13 +17,13 @@ RUN_WEIGHTS = ("weights/best.safetensors", "weights/last.safetensors")
 
 
 def locate(model: str | Path) -> Path | str:
-    """The file of `model` as a path, or the name of a preset as it stands.
+    """The file of `model` (of a folder: its checkpoint, IR or ONNX file), or the name of a preset as it stands.
 
     A file or folder comes before a preset of the same name. Raises InputError when it is none of them.
     """
     path = Path(model).expanduser()
     if path.is_dir():
-        return _weights_of_run(path)
+        return _model_in(path)
     if path.is_file():
         return path
     if isinstance(model, str) and _is_preset(model):
@@ -69,13 +69,21 @@ def _suffixes(name: str) -> tuple[str, ...]:
         return ()
 
 
-def _weights_of_run(folder: Path) -> Path:
+def _model_in(folder: Path) -> Path:
+    """The best checkpoint of a run folder, or the one IR or ONNX file of another folder."""
     for name in RUN_WEIGHTS:
         if (folder / name).is_file():
             return folder / name
+    for pattern in ("*.xml", "*.onnx"):
+        found = sorted(path for path in folder.glob(pattern) if path.is_file())
+        if len(found) > 1:
+            names = few([path.name for path in found], 3)
+            raise InputError(f"{folder} holds {len(found)} models: {names}", f"name one, such as {found[0]}")
+        if found:
+            return found[0]
     raise InputError(
-        f"{folder} is a folder without weights/best.safetensors or weights/last.safetensors",
-        "give the folder of a run that finished an epoch, or a file",
+        f"{folder} is a folder without weights/best.safetensors, weights/last.safetensors, .xml or .onnx",
+        "give the folder of a run that finished an epoch, the folder of an IR, or a file",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from reidctl.cli.options import Device, Force, Json, Precision, complete_model
+from reidctl.cli.options import Device, Extension, Force, InputFacts, Json, Precision, complete_model
 from reidctl.cli.output import output
 from reidctl.errors import ConfigError
 
@@ -26,6 +26,8 @@ def embed(
     batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = 64,
     device: Device = "auto",
     precision: Precision = None,
+    input_: InputFacts = None,
+    extension: Extension = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -41,7 +43,7 @@ def embed(
     if shard is not None:
         part, parts = _shard(shard)
         samples = samples[part - 1 :: parts]
-    opened = open_model(model, device, precision)
+    opened = open_model(model, device, precision, input_, extension)
     with output.progress("embed", len(samples)) as advance:
         found = run(opened.embedder, samples, batch_size=batch_size, progress=advance)
     save_features(found, opened.embedder.info, path)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from reidctl.cli.options import Data, Device, Json, Model, OnBadImage, Precision, Root
+from reidctl.cli.options import Data, Device, Extension, InputFacts, Json, Model, OnBadImage, Precision, Root
 from reidctl.cli.output import output
 from reidctl.errors import CheckFailed, ConfigError, suggestion
 
@@ -34,6 +34,8 @@ def evaluate(
     on_bad_image: OnBadImage = None,
     device: Device = "auto",
     precision: Precision = None,
+    input_: InputFacts = None,
+    extension: Extension = None,
     fail_under: Annotated[
         list[str],
         typer.Option("--fail-under", metavar="METRIC=VALUE", help="Exit 1 below it, e.g. mAP=0.7; repeatable."),
@@ -46,7 +48,7 @@ def evaluate(
     from reidctl.retrieval import evaluate as score
 
     bounds = [_bound(text) for text in fail_under]
-    opened = open_model(model, device, precision)
+    opened = open_model(model, device, precision, input_, extension)
     settings = opened.settings
     found: dict[str, Metrics] = {}
     for target in open_targets(data, root, opened.config, on_bad_image):

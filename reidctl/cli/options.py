@@ -84,6 +84,19 @@ Precision = Annotated[
     Literal["f32", "bf16", "f16"] | None,
     typer.Option("--precision", help="Arithmetic of the network; f32 where accuracy is measured.", show_default=False),
 ]
+InputFacts = Annotated[
+    str | None,
+    typer.Option(
+        "--input",
+        metavar="bgr|rgb|…",
+        help="What a foreign .xml or .onnx takes: bgr or rgb, raw or normalized, HxW, output=NAME, with commas.",
+        show_default=False,
+    ),
+]
+Extension = Annotated[
+    Path | None,
+    typer.Option("--extension", help="Library of further OpenVINO operations (.so).", show_default=False),
+]
 Weights = Annotated[
     Path | None,
     typer.Option(

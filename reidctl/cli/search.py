@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reidctl.cli.options import Device, Json, complete_model
+from reidctl.cli.options import Device, Extension, InputFacts, Json, complete_model
 from reidctl.cli.output import output
+
+if TYPE_CHECKING:
+    from reidctl.retrieval.nearest import Neighbours
+    from reidctl.types import Embeddings
 
 
 def search(
@@ -26,6 +30,8 @@ def search(
         ),
     ] = None,
     device: Device = "auto",
+    input_: InputFacts = None,
+    extension: Extension = None,
     json: Json = False,
 ) -> None:
     """Find the nearest embeddings by cosine distance (0 the same, 1 unrelated, 2 opposite)."""
@@ -42,23 +48,25 @@ def search(
     elif model is None:
         raise ConfigError("which model made the features?", "give it with --model, or a feature file as the query")
     else:
-        queries = run(open_model(model, device).embedder, listed_images(query))
-    found = find(queries.vectors, gallery.embeddings.vectors, k)
-    results = [
+        queries = run(open_model(model, device, None, input_, extension).embedder, listed_images(query))
+    results = _results(queries, gallery.embeddings, find(queries.vectors, gallery.embeddings.vectors, k))
+    if json:
+        output.json("reidctl.search/1", {"results": results})
+        return
+    columns = ["query", "rank", "distance", "image"]
+    output.table(columns, [[result[column] for column in columns] for result in results])
+
+
+def _results(queries: Embeddings, gallery: Embeddings, found: Neighbours) -> list[dict[str, Any]]:
+    """One row for each neighbour, nearest first."""
+    return [
         {
             "query": sample.name,
             "rank": rank + 1,
-            "name": gallery.embeddings.samples[index].name,
-            "image": str(gallery.embeddings.samples[index].image),
+            "name": gallery.samples[index].name,
+            "image": str(gallery.samples[index].image),
             "distance": round(float(distance), 6),
         }
         for sample, indices, distances in zip(queries.samples, found.indices, found.distances, strict=True)
         for rank, (index, distance) in enumerate(zip(indices, distances, strict=True))
     ]
-    if json:
-        output.json("reidctl.search/1", {"results": results})
-    else:
-        output.table(
-            ["query", "rank", "distance", "image"],
-            [[r["query"], r["rank"], r["distance"], r["image"]] for r in results],
-        )

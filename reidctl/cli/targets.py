@@ -41,26 +41,60 @@ class OpenedModel:
         return self.config.eval if self.config else EvalConfig()
 
 
-def open_model(model: str, device: str = "auto", precision: str | None = None) -> OpenedModel:
-    """Open MODEL for testing."""
+def open_model(
+    model: str,
+    device: str = "auto",
+    precision: str | None = None,
+    input_: str | None = None,
+    extension: Path | None = None,
+) -> OpenedModel:
+    """Open MODEL for testing, ONNX and IR in a process of its own; input_, extension: the options of these names."""
+    from reidctl.artefacts import locate
+    from reidctl.cli.foreign import runtime_told
     from reidctl.runtimes import open_embedder
 
-    embedder = open_embedder(model, device=device, precision=precision)
+    found = locate(model)
+    told = runtime_told(found, input_, extension) if isinstance(found, Path) else None
+    if told is None and (input_ or extension):
+        raise ConfigError(f"preset {model} knows what it takes", "leave --input and --extension out")
+    # PyTorch raises where other engines may crash, and takes seconds to start.
+    isolated = told is not None and told.name != "pytorch"
+    embedder = open_embedder(model, device=device, precision=precision, runtime=told, isolated=isolated)
     return OpenedModel(embedder, embedder.config)
 
 
 def embed_target(
     model: OpenedModel, target: ReidData, flip: bool = False, batch_size: int | None = None
 ) -> tuple[Embeddings, Embeddings]:
-    """The embeddings of a data set's query and gallery, with a bar while it goes on."""
+    """The embeddings of a data set's query and gallery, with a bar while it goes on.
+
+    Warns where a file that does not state its input seems to take the other order of colours.
+    """
     from reidctl.retrieval import embed
 
     size = batch_size or model.settings.batch_size
     flip = flip or model.settings.flip
+    _check_colors(model.embedder, target, size)
     with output.progress(f"embed {target.name}", len(target.query) + len(target.gallery)) as advance:
         query = embed(model.embedder, target.query, batch_size=size, flip=flip, progress=advance)
         gallery = embed(model.embedder, target.gallery, batch_size=size, flip=flip, progress=advance)
     return query, gallery
+
+
+def _check_colors(embedder: ImageEmbedder, target: ReidData, batch_size: int) -> None:
+    from reidctl.retrieval.channel_order import swapped_order_fits_better
+
+    if embedder.stated:
+        return
+    with output.status("check the order of colours"):
+        swapped = swapped_order_fits_better(embedder, target.query, target.gallery, batch_size)
+    if swapped:
+        order = embedder.info.color_order
+        other = {"rgb": "bgr", "bgr": "rgb"}[order]
+        output.warning(
+            f"{embedder.source} tells the people of {target.name} apart better with red and blue swapped: it seems to "
+            f"take {other.upper()}, not {order.upper()}; try --input {other}"
+        )
 
 
 def open_data(text: str, root: Path, report: Report | None = None) -> ReidData:

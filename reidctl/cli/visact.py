@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from reidctl.cli.options import Data, Device, Force, Json, Model, Root
+from reidctl.cli.options import Data, Device, Extension, Force, InputFacts, Json, Model, Root
 from reidctl.cli.output import output
 from reidctl.errors import InputError
 
@@ -22,6 +22,8 @@ def visact(
         int | None, typer.Option("--limit", min=1, help="Only the first N images.", show_default=False)
     ] = None,
     device: Device = "auto",
+    input_: InputFacts = None,
+    extension: Extension = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -32,7 +34,7 @@ def visact(
     from reidctl.retrieval.activation import draw_activation
 
     refuse_existing(folder, force)
-    opened = open_model(model, device)
+    opened = open_model(model, device, None, input_, extension)
     if not hasattr(opened.embedder.runtime, "feature_maps"):
         raise InputError(f"{model}: its feature maps cannot be reached", "give the checkpoint it was made from")
     drawn: dict[str, int] = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reidctl.cli.options import Data, Device, Force, Json, Model, OnBadImage, Root
+from reidctl.cli.options import Data, Device, Extension, Force, InputFacts, Json, Model, OnBadImage, Root
 from reidctl.cli.output import output
 from reidctl.errors import ConfigError, suggestion
 
@@ -31,6 +31,8 @@ def visrank(
     rerank: Annotated[bool, typer.Option("--rerank", help="k-reciprocal re-ranking.")] = False,
     on_bad_image: OnBadImage = None,
     device: Device = "auto",
+    input_: InputFacts = None,
+    extension: Extension = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -44,7 +46,7 @@ def visrank(
     refuse_existing(folder, force)
     if worst and query:
         raise ConfigError("--worst and --query both choose the queries", "leave one of the two out")
-    opened = open_model(model, device)
+    opened = open_model(model, device, None, input_, extension)
     settings = opened.settings
     drawn: dict[str, int] = {}
     with replacing(folder) as temporary:

@@ -95,7 +95,7 @@ class TrainConfig(StrictModel):
     ] = "amsgrad"
     lr: Annotated[float, Gt(0), Field(description="learning rate at its highest")] = 0.0015
     weight_decay: Annotated[
-        float, Ge(0), Field(description="L2 penalty in the gradient; decoupled from it for adamw")
+        float, Ge(0), Field(description="L2 penalty in the gradient; decoupled from it for adamw and radam")
     ] = 0.0005
     momentum: Annotated[float, Ge(0), Lt(1), Field(description="of sgd and rmsprop")] = 0.9
     betas: Annotated[
@@ -146,10 +146,10 @@ class TrainConfig(StrictModel):
     precision: Annotated[
         Literal["auto", "f32", "bf16", "f16"],
         Field(
-            description="arithmetic of the network; auto: bf16 where the processor has instructions for it, else f32; "
-            "losses are always f32; f16 scales the loss to keep gradients"
+            description="arithmetic of the network; weights and losses are always f32; auto: bf16 where the device "
+            "computes it, else f32, and f32 in deterministic runs; f16 scales the loss to keep gradients"
         ),
-    ] = "f32"
+    ] = "auto"
     ema_decay: Annotated[
         Annotated[float, Gt(0), Lt(1)] | None,
         Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -31,19 +31,18 @@ def msmt17(
     Lies in root/msmt17/MSMT17_V1 or root/msmt17/MSMT17_V2 (or root/msmt17, or root itself), version 1 first.
     The lists have lines of `path identity`; a file is called `0000_000_01_0303morning_0015_0.jpg`, whose third
     field is the camera (from 1).
-    Raises InputError for a folder or list that is missing or empty; a line that does not parse goes to `report`.
+    Raises InputError for a folder or list that is missing or empty; a line that does not parse, and
+    one that names an image again, goes to `report`.
     """
     folder, (train_folder, test_folder) = _located(root)
-    train = list(_samples(folder / LISTS[0], folder / train_folder, report))
-    if with_validation:
-        train.extend(_samples(folder / "list_val.txt", folder / train_folder, report))
+    lists = ["list_train.txt", "list_val.txt"] if with_validation else ["list_train.txt"]
     # Training and test people are numbered apart, each from 0.
-    labelled, _ = relabelled(train)
+    labelled, _ = relabelled(list(_samples([folder / name for name in lists], folder / train_folder, report)))
     return ReidData(
         NAME,
         train=labelled,
-        query=tuple(_samples(folder / LISTS[1], folder / test_folder, report)),
-        gallery=tuple(_samples(folder / LISTS[2], folder / test_folder, report)),
+        query=tuple(_samples([folder / "list_query.txt"], folder / test_folder, report)),
+        gallery=tuple(_samples([folder / "list_gallery.txt"], folder / test_folder, report)),
     )
 
 
@@ -59,7 +58,27 @@ def _located(root: Path) -> tuple[Path, tuple[str, str]]:
     )
 
 
-def _samples(listing: Path, folder: Path, report: Report) -> Iterator[Sample]:
+def _samples(lists: Sequence[Path], folder: Path, report: Report) -> Iterator[Sample]:
+    """The images that `lists` together name, each once."""
+    seen: dict[str, str] = {}
+    for listing in lists:
+        for number, line in enumerate(_lines(listing), start=1):
+            where = f"{listing}, line {number}"
+            path, _, identity = line.strip().rpartition(" ")
+            name = path.rpartition("/")[2]
+            fields = name.split("_", 3)
+            if not identity.isdecimal() or len(fields) < 4 or not fields[2].isdecimal() or int(fields[2]) == 0:
+                what = f"'{line}' tells no image, identity and camera as {NAME} writes them"
+                report(Problem("misnamed", where, what, "lines are like 0000/0000_000_01_0303morning_0015_0.jpg 0"))
+            elif path in seen:
+                what = f"'{path}' stands in {seen[path]} already"
+                report(Problem("duplicate", where, what, "take one of the two lines out"))
+            else:
+                seen[path] = f"{listing.name}, line {number},"
+                yield Sample(folder / path, name.rpartition(".")[0], int(identity), int(fields[2]) - 1)
+
+
+def _lines(listing: Path) -> list[str]:
     try:
         lines = listing.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -68,13 +87,4 @@ def _samples(listing: Path, folder: Path, report: Report) -> Iterator[Sample]:
         ) from error
     if not lines:
         raise InputError(f"data set '{NAME}': {listing} is empty", "unpack the data set again")
-    for number, line in enumerate(lines, start=1):
-        path, _, identity = line.strip().rpartition(" ")
-        name = path.rpartition("/")[2]
-        fields = name.split("_", 3)
-        if not identity.isdecimal() or len(fields) < 4 or not fields[2].isdecimal() or int(fields[2]) == 0:
-            what = f"'{line}' tells no image, identity and camera as {NAME} writes them"
-            hint = "lines are like 0000/0000_000_01_0303morning_0015_0.jpg 0"
-            report(Problem("misnamed", f"{listing}, line {number}", what, hint))
-            continue
-        yield Sample(folder / path, name.rpartition(".")[0], int(identity), int(fields[2]) - 1)
+    return lines

@@ -56,7 +56,7 @@ def export_ir(
     _require_choice("weights", weights, tuple(PRECISION))
     _require_choice("input", input, ("bgr", "rgb", "normalized"))
     graph = read_graph(source)
-    info = read_info(graph, source)
+    info = read_info(graph, source).info
     _set_batch(graph, source, info, batch)
     graph, info = _with_input(graph, info, input)
     info = info.model_copy(

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,12 +37,10 @@ def run_in_child(function: Callable[..., Result], *arguments: Any, timeout_s: fl
     with tempfile.TemporaryDirectory(prefix="reidctl-") as folder:
         job, reply = Path(folder, "job"), Path(folder, "reply")
         job.write_bytes(pickle.dumps((function, arguments)))
-        # Whatever can be imported here can be imported there.
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         try:
             ended = subprocess.run(
                 [sys.executable, "-c", START, str(job), str(reply)],
-                env=environment,
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -51,10 +50,9 @@ def run_in_child(function: Callable[..., Result], *arguments: Any, timeout_s: fl
         except subprocess.TimeoutExpired as late:
             raise Crashed(f"no answer after {timeout_s:g} s, stopped") from late
         if not reply.exists():
-            raise Crashed(_obituary(ended.returncode, ended.stderr.decode(errors="replace")))
+            raise Crashed(obituary(ended.returncode, ended.stderr.decode(errors="replace")))
         result, error, warnings = pickle.loads(reply.read_bytes())
-    for name, message in warnings:
-        _relay(name, message)
+    relay(warnings)
     if error is not None:
         raise error
     return result  # type: ignore[no-any-return]
@@ -63,19 +61,50 @@ def run_in_child(function: Callable[..., Result], *arguments: Any, timeout_s: fl
 def answer() -> None:
     """The whole life of the child: read the job, do it, write the reply."""
     job, reply = map(Path, sys.argv[1:])
-    warnings = _Warnings()
-    logging.getLogger("reidctl").addHandler(warnings)
     result, error = None, None
-    try:
-        function, arguments = pickle.loads(job.read_bytes())
-        result = function(*arguments)
-    except ReidError as caught:
-        error = caught
-    except Exception as caught:
-        error = Crashed(f"{type(caught).__name__}: {caught}")
+    with caught_warnings() as warnings:
+        try:
+            function, arguments = pickle.loads(job.read_bytes())
+            result = function(*arguments)
+        except ReidError as caught:
+            error = caught
+        except Exception as caught:
+            error = Crashed(f"{type(caught).__name__}: {caught}")
     written = reply.with_name("unfinished")
-    written.write_bytes(pickle.dumps((result, error, warnings.found)))
+    written.write_bytes(pickle.dumps((result, error, warnings)))
     os.replace(written, reply)
+
+
+def environment() -> dict[str, str]:
+    """That of a child process in which whatever can be imported here can be imported, too."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+@contextmanager
+def caught_warnings() -> Iterator[list[tuple[str, str]]]:
+    """Within the block, warnings that the library logs are put into the list, as (logger, message)."""
+    handler = _Warnings()
+    logging.getLogger("reidctl").addHandler(handler)
+    try:
+        yield handler.found
+    finally:
+        logging.getLogger("reidctl").removeHandler(handler)
+
+
+def relay(warnings: list[tuple[str, str]]) -> None:
+    """Log here what was caught in a child, each message once."""
+    for name, message in warnings:
+        _relay(name, message)
+
+
+def obituary(code: int, stderr: str) -> str:
+    """Why a process ended without an answer, in one line: its exit code or signal, and the last that it said."""
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    said = f": {lines[-1].strip()}" if lines else ""
+    if code >= 0:
+        return f"the process ended with code {code}{said}"
+    name = signal.Signals(-code).name
+    return f"the process died of {name}{', mostly for lack of memory' if name == 'SIGKILL' else said}"
 
 
 class _Warnings(logging.Handler):
@@ -90,12 +119,3 @@ class _Warnings(logging.Handler):
 @cache
 def _relay(name: str, message: str) -> None:
     logging.getLogger(name).warning("%s", message)
-
-
-def _obituary(code: int, stderr: str) -> str:
-    lines = [line for line in stderr.splitlines() if line.strip()]
-    said = f": {lines[-1].strip()}" if lines else ""
-    if code >= 0:
-        return f"the process ended with code {code}{said}"
-    name = signal.Signals(-code).name
-    return f"the process died of {name}{', mostly for lack of memory' if name == 'SIGKILL' else said}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reidctl.artefacts import locate, runtime_for
 from reidctl.errors import InputError
 from reidctl.registry import runtimes
+from reidctl.runtimes.isolated import IsolatedRuntime
 from reidctl.types import ArtefactInfo, Embedder, Sample, Spec
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class ImageEmbedder:
     """An opened artefact.
 
     source: what was opened, in the user's words; runtime: what computes; config: that of the training run where
-    the artefact carries it; random_weights: nothing was learned, a preset's name was given.
+    the artefact carries it; stated: whether `info` is the artefact's own word, not a user's or an assumption;
+    random_weights: nothing was learned, a preset's name was given.
     """
 
     def __init__(self, runtime: Embedder, source: str, *, random_weights: bool = False) -> None:
@@ -33,6 +35,7 @@ class ImageEmbedder:
         self.random_weights = random_weights
         self.info: ArtefactInfo = runtime.info
         self.config: RunConfig | None = getattr(runtime, "config", None)
+        self.stated: bool = getattr(runtime, "stated", True)
 
     def embed_batch(self, images: UInt8) -> Float32:
         """images [B, H, W, 3] uint8 RGB of `info.image.size` -> embeddings [B, D] float32, not normalised.
@@ -76,13 +79,15 @@ def open_embedder(
     device: str = "auto",
     precision: str | None = None,
     runtime: str | Spec | None = None,
+    isolated: bool = False,
 ) -> ImageEmbedder:
     """Open a checkpoint, ONNX file, IR (.xml), run folder (its best checkpoint) or preset (random weights).
 
     device: `auto`, `cpu`, or a name of the runtime's own (`cuda:0`, `GPU`); precision: arithmetic, `f32`, `bf16` or
     `f16`, None for f32; runtime: a registered one by name or with its parameters, None for the first that opens the
-    file's suffix, ours before others. Raises InputError when the file is missing or not what its suffix says, when
-    no runtime opens it, or when device or precision are not to be had here.
+    file's suffix, ours before others; isolated: in a process of its own, so that a crash of the engine is an error as
+    any other. Raises InputError when the file is missing or not what its suffix says, when no runtime opens it, when
+    device or precision are not to be had here, or when an isolated engine crashes.
     """
     found = locate(model)
     if isinstance(found, str):
@@ -92,5 +97,6 @@ def open_embedder(
         fresh = NetworkEmbedder(preset_checkpoint(found), device=device, precision=precision)
         return ImageEmbedder(fresh, found, random_weights=True)
     spec = runtime_for(found, runtime)
-    opened: Any = runtimes.build(spec, path=found, device=device, precision=precision)
+    build: Callable[..., Any] = IsolatedRuntime if isolated else runtimes.build
+    opened = build(spec, path=found, device=device, precision=precision)
     return ImageEmbedder(opened, str(model))

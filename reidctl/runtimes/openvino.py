@@ -11,7 +11,8 @@ from annotated_types import Ge
 from pydantic import Field
 
 from reidctl.errors import InputError
-from reidctl.runtimes.engine import engine
+from reidctl.runtimes.engine import engine, extend
+from reidctl.runtimes.foreign import Foreign
 from reidctl.runtimes.graph import embedding_output, explained, image_input, read_graph, read_info
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ Hint = Annotated[
     Field(description="throughput: several requests at once; latency: one, on all cores"),
 ]
 Chunk = Annotated[int, Ge(1), Field(description="images a request, where the file leaves the batch free")]
+Said = Annotated[Foreign, Field(description="what a file takes that does not say so itself")]
+Extension = Annotated[Path | None, Field(description="library with operations that OpenVINO does not have itself")]
 
 
 class OpenVINORuntime:
@@ -37,16 +40,26 @@ class OpenVINORuntime:
     suffixes: ClassVar[tuple[str, ...]] = (".xml", ".onnx")
 
     def __init__(
-        self, hint: Hint = "throughput", chunk: Chunk = 8, *, path: Path, device: str, precision: str | None
+        self,
+        hint: Hint = "throughput",
+        chunk: Chunk = 8,
+        foreign: Said = Foreign(),  # noqa: B008 - frozen
+        extension: Extension = None,
+        *,
+        path: Path,
+        device: str,
+        precision: str | None,
     ) -> None:
+        if extension:
+            extend(extension)
         self._core = engine()
         self.device = _device(self._core, device)
         self.precision = _precision(precision)
-        graph = read_graph(path)
-        self.info: ArtefactInfo = read_info(graph, path)
+        graph = read_graph(path, extension)
+        self.info, self.stated = read_info(graph, path, foreign)
         self.batch = image_input(graph, path).batch
         self._path, self._hint = path, hint
-        self._graph = _taking_pictures(graph, self.info)
+        self._graph = _taking_pictures(graph, embedding_output(graph, path, foreign.output), self.info)
         self._chunk = self.batch or chunk
         self._queues: dict[int, Any] = {}
         self.requests = len(self._queue(self._chunk))
@@ -128,12 +141,12 @@ class OpenVINORuntime:
         return compiled
 
 
-def _taking_pictures(graph: Any, info: ArtefactInfo) -> Any:
+def _taking_pictures(graph: Any, embedding: Any, info: ArtefactInfo) -> Any:
     """The graph with uint8 RGB [B, H, W, 3] for input, the embeddings alone for output, and the conversion inside."""
     from openvino import Layout, Model, Type
     from openvino.preprocess import ColorFormat, PrePostProcessor
 
-    steps = PrePostProcessor(Model([embedding_output(graph)], graph.get_parameters()))
+    steps = PrePostProcessor(Model([embedding], graph.get_parameters()))
     pictures = steps.input()
     pictures.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC")).set_color_format(ColorFormat.RGB)
     pictures.model().set_layout(Layout(info.layout.upper()))

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -16,6 +17,8 @@ from reidctl.errors import ConfigError, DiskFull, InputError
 from reidctl.files import is_full
 
 logger = logging.getLogger(__name__)
+
+Precision = Literal["auto", "f32", "bf16", "f16"]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -35,32 +38,31 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def resolve_precision(name: str, device: torch.device) -> str:
-    """f32, bf16 or f16 as they are; `auto` is bf16 where `device` has instructions for it, and f32 elsewhere.
+def resolve_precision(name: Precision, device: torch.device, *, deterministic: bool) -> Precision:
+    """`auto` -> bf16 where the device computes it, else f32; other names stay.
 
-    A warning where what was asked for is known to be slow.
+    bf16 has the range of f32, so that no loss needs scaling, and half its bytes, by which a step is bound; a device
+    without instructions for it converts back and forth. Always f32 in deterministic runs, whose numbers should not
+    depend on the kind of device.
     """
-    if name == "auto":
-        return "bf16" if has_bf16(device) else "f32"
-    if name == "f16" and device.type == "cpu":
-        logger.warning("train.precision f16: most CPUs lack it and take ten times as long as in f32; auto is for them")
-    if name == "bf16" and not has_bf16(device):
-        logger.warning("train.precision bf16: this processor lacks it and takes several times as long as in f32")
-    return name
+    if name != "auto":
+        return name
+    return "bf16" if computes_bf16(device) and not deterministic else "f32"
 
 
-def has_bf16(device: torch.device) -> bool:
-    """Whether `device` multiplies in bf16 itself: a CPU with AMX or AVX-512 BF16 or their like on Arm, a newer GPU."""
+def computes_bf16(device: torch.device) -> bool:
+    """Whether `device` has instructions of its own for bf16: AMX, AVX-512 BF16, or a GPU from Ampere on."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # torch 2.9 does not list what a CPU can do, and knows this of x86 alone.
-    if not hasattr(torch.cpu, "get_capabilities"):
-        return bool(torch.cpu._is_avx512_bf16_supported())
-    return any(has for name, has in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
+    return device.type == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
 
 
-def lower_precision(name: str) -> torch.dtype | None:
-    """The type of the network's arithmetic, where it is not f32."""
+def lower_precision(name: Precision, device: torch.device) -> torch.dtype | None:
+    """The type of the network's arithmetic, where it is not f32; a warning where that is known to be slow."""
+    if name == "bf16" and not computes_bf16(device):
+        logger.warning("train.precision bf16: this %s lacks it and takes several times as long as in f32", device.type)
+    if name == "f16" and device.type == "cpu":
+        logger.warning("train.precision f16: most CPUs lack it and take ten times as long as in f32; bf16 is for them")
     return {"bf16": torch.bfloat16, "f16": torch.float16}.get(name)
 
 

@@ -35,13 +35,14 @@ from reidctl.weights import Report, load_weights
 class Run:
     """Data, networks, losses and optimizer of `config`, built and placed on its device.
 
+    config: the same, with the precision that `auto` comes to here, so that a run goes on with it on any machine.
     learners: the network and its losses (`model`, `losses`), and those of `train.mutual`; processes: with which this
     one trains; resumed: the weights will be those of a state, so the file that the run once started from is not needed.
     """
 
     def __init__(self, config: RunConfig, *, resumed: bool = False, processes: Processes = ALONE) -> None:
-        self.config, self.processes = config, processes
-        self.device = processes.device(config.device)
+        self.processes, self.device = processes, processes.device(config.device)
+        self.config = config = self._settled(config)
         self.data, self.targets = load_data(config.data)
         self.batches = train_batches(
             self.data,
@@ -74,10 +75,15 @@ class Run:
         groups = [group for each in self.learners for group in parameter_groups(each.model, each.losses, config.train)]
         self.parameters = [parameter for group in groups for parameter in group["params"]]
         self.optimizer = build_optimizer(config.train, groups)
-        self.precision = resolve_precision(config.train.precision, self.device)
-        self._lower = lower_precision(self.precision)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "f16")
+        self._lower = lower_precision(config.train.precision, self.device)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.train.precision == "f16")
         self.average = Average(self.model, config.train.ema_decay) if config.train.ema_decay else None
+
+    def _settled(self, config: RunConfig) -> RunConfig:
+        precision = self.processes.on_first(
+            lambda: resolve_precision(config.train.precision, self.device, deterministic=config.deterministic)
+        )
+        return config.model_copy(update={"train": config.train.model_copy(update={"precision": precision})})
 
     def _learners(self, objectives: Sequence[Objective]) -> list[Learner]:
         config, found = self.config.train, []

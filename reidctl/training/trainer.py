@@ -111,18 +111,18 @@ def _plan(run: Run) -> Plan:
         epochs=config.train.epochs,
         steps=run.steps(0),
         images=config.train.batch_size * config.train.accumulate,
-        course=_course(config, run.precision),
+        course=_course(config),
         weights=run.loaded,
     )
 
 
-def _course(config: RunConfig, precision: str) -> str:
+def _course(config: RunConfig) -> str:
     train = config.train
     words = [
         train.optimizer + (f" with SAM (rho {train.sam_rho:g})" if train.sam_rho else ""),
         f"lr {train.lr:g} {train.schedule}",
         f"batches of {train.batch_size}" + (f" × {train.accumulate}" if train.accumulate > 1 else ""),
-        precision,
+        train.precision,
         *([f"EMA {train.ema_decay:g}"] if train.ema_decay else []),
         *([f"taught by {train.teacher.model}"] if train.teacher else []),
         *([f"beside {', '.join(spec.name for spec in train.mutual)}"] if train.mutual else []),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +15,8 @@ from reidctl.weights.read import read_weights
 SHOWN = 3
 """Tensors that an error names."""
 STATISTICS = ("running_mean", "running_var")
+WITHOUT_EPS = "MeanVarianceNormalization"
+"""What group norms became in published ONNX files; it has no eps, and OpenVINO adds 1e-9 to the deviation."""
 
 
 def load_weights(model: nn.Module, path: Path, *, allow_partial: bool = False) -> Report:
@@ -36,7 +39,17 @@ def put_weights(model: nn.Module, weights: Weights, *, allow_partial: bool = Fal
     if not report.complete and not allow_partial:
         _refuse_part(report)
     model.load_state_dict(matched.state, strict=False)
-    return report
+    return replace(report, remark=_remark(model, weights))
+
+
+def _remark(model: nn.Module, weights: Weights) -> str:
+    eps = max((norm.eps for norm in model.modules() if isinstance(norm, nn.GroupNorm)), default=0.0)
+    if WITHOUT_EPS not in weights.operators or eps <= 1e-9:
+        return ""
+    return (
+        f"it normalises without eps and the network with {eps:g}, as it was trained: embeddings differ a little; "
+        "model.lct_eps=1e-10 gives the file's"
+    )
 
 
 def _refuse_stranger(model: nn.Module, weights: Weights) -> NoReturn:

@@ -26,11 +26,15 @@ Tensors = Mapping[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What a file holds: kind says in words what it is, tensors are under the file's own names, on the CPU."""
+    """What a file holds: kind says in words what it is, tensors are under the file's own names, on the CPU.
+
+    operators: types of the operators in the graph of an ONNX file.
+    """
 
     path: Path
     kind: str
     tensors: dict[str, Tensor]
+    operators: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Report:
     """What became of a file's tensors.
 
     loaded, missing: by the network's names; skipped: by the file's, with the reason. A weight whose shape is another
-    one in the file is both skipped and missing.
+    one in the file is both skipped and missing. remark: what else tells the network from the file's, empty for nothing.
     """
 
     source: str
@@ -59,6 +63,7 @@ class Report:
     loaded: tuple[Item, ...]
     skipped: tuple[Item, ...]
     missing: tuple[Item, ...]
+    remark: str = ""
 
     @property
     def complete(self) -> bool:
@@ -72,8 +77,10 @@ class Report:
         return f"weights from {self.source} ({self.kind}): {counts}"
 
     def lines(self, *, loaded: bool = True, most: int | None = None) -> Iterator[str]:
-        """The summary, then a line per tensor: skipped, missing and, if wanted, loaded; of each at most so many."""
+        """Summary, remark, then a line per tensor: skipped, missing, if wanted loaded; of each at most so many."""
         yield self.summary
+        if self.remark:
+            yield self.remark
         kinds = {"skipped": self.skipped, "missing": self.missing, "loaded": self.loaded if loaded else ()}
         for word, items in kinds.items():
             shown = items if most is None else items[:most]
@@ -87,6 +94,7 @@ class Report:
             "source": self.source,
             "kind": self.kind,
             "complete": self.complete,
+            "remark": self.remark,
             "loaded": [{"name": item.name, "shape": list(item.shape)} for item in self.loaded],
             "skipped": [_left_out(item) for item in self.skipped],
             "missing": [_left_out(item) for item in self.missing],

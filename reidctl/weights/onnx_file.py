@@ -1,4 +1,4 @@
-"""The initialisers of ONNX files."""
+"""The initialisers of ONNX files, and what they are used by."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 SINGLE = "export the network again into one file"
 
 
-def read_onnx(path: Path) -> dict[str, Tensor]:
-    """The initialisers of an ONNX file under their names; text is left out.
+def read_onnx(path: Path) -> tuple[dict[str, Tensor], frozenset[str]]:
+    """The initialisers of an ONNX file under their names, text left out, and the types of the operators in its graph.
 
     Raises InputError for a file that is damaged or keeps its numbers in other files.
     """
@@ -32,9 +32,10 @@ def read_onnx(path: Path) -> dict[str, Tensor]:
     if any(isinstance(proto.name, bytes) for proto in graph.initializer):
         # What is no UTF-8 stays bytes.
         raise InputError(f"{path}: damaged: a tensor's name is no text", SINGLE)
-    return {
+    tensors = {
         proto.name: _tensor(proto, path) for proto in graph.initializer if proto.data_type != onnx.TensorProto.STRING
     }
+    return tensors, frozenset(str(node.op_type) for node in graph.node)
 
 
 def _tensor(proto: TensorProto, path: Path) -> Tensor:

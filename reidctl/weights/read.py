@@ -24,11 +24,11 @@ TORCH_STREAM = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format of files; recognise takes their first HEAD bytes."""
+    """A format of files; recognise takes their first HEAD bytes, read gives tensors and the operators of a graph."""
 
     kind: str
     recognise: Callable[[bytes], bool]
-    read: Callable[[Path], dict[str, Tensor]]
+    read: Callable[[Path], tuple[dict[str, Tensor], frozenset[str]]]
 
 
 def _is_safetensors(head: bytes) -> bool:
@@ -36,12 +36,17 @@ def _is_safetensors(head: bytes) -> bool:
     return head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= LONGEST_HEADER
 
 
+def _alone(read: Callable[[Path], dict[str, Tensor]]) -> Callable[[Path], tuple[dict[str, Tensor], frozenset[str]]]:
+    """Of a format that holds tensors and no graph."""
+    return lambda path: (read(path), frozenset())
+
+
 FORMATS = (
-    Format("safetensors", _is_safetensors, lambda path: read_safetensors(path)[0]),
-    Format("PyTorch", lambda head: head.startswith(b"PK\x03\x04"), read_archive),
-    Format("PyTorch before 1.6", lambda head: TORCH_STREAM in head[:32], read_stream),
-    Format("PyTorch before 0.2", lambda head: head[257:262] == b"ustar", refuse_tar),
-    Format("pickle", lambda head: head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05", refuse_pickle),
+    Format("safetensors", _is_safetensors, _alone(lambda path: read_safetensors(path)[0])),
+    Format("PyTorch", lambda head: head.startswith(b"PK\x03\x04"), _alone(read_archive)),
+    Format("PyTorch before 1.6", lambda head: TORCH_STREAM in head[:32], _alone(read_stream)),
+    Format("PyTorch before 0.2", lambda head: head[257:262] == b"ustar", _alone(refuse_tar)),
+    Format("pickle", lambda head: head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05", _alone(refuse_pickle)),
     Format("ONNX", lambda head: head.startswith(b"\x08"), read_onnx),
 )
 
@@ -53,13 +58,13 @@ def read_weights(path: Path) -> Weights:
     for one that holds more than tensors and plain values.
     """
     kind = _format(path)
-    tensors = kind.read(path)
+    tensors, operators = kind.read(path)
     if not tensors:
         raise InputError(f"{path}: the {kind.kind} file holds no tensors")
     odd = next((name for name in tensors if not name.isprintable() or len(name) > LONGEST_NAME), None)
     if odd is not None:
         raise InputError(f"{path}: {odd[:40]!a} is no tensor's name")
-    return Weights(path, kind.kind, tensors)
+    return Weights(path, kind.kind, tensors, operators)
 
 
 def _format(path: Path) -> Format:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
+import torch
 
 from reidctl.cli.train import Watcher
+from reidctl.training import load_checkpoint
 from reidctl.training.progress import Plan, StepInfo
 from tests.conftest import Cli
 
@@ -16,6 +19,7 @@ SETTINGS = [
     *("run=run", "device=cpu", "model={name: fpn_osnet_x0_25, pooling: avg, embedding_dim: 32}"),
     *("data.image={height: 64, width: 32}", f"data.sources=[{PEOPLE}]", f"data.targets=[{PEOPLE}]"),
     *("data.images_per_identity=2", "data.workers=0", "train.epochs=1", "train.batch_size=8", "train.compile=false"),
+    "train.precision=f32",
 ]
 
 
@@ -50,6 +54,34 @@ def test_the_learning_rate_is_searched_and_drawn_beside_no_run(
     again = cli("train", *sets, "--find-lr", picture)
     assert again.code == 2
     assert "--exist-ok" in again.err
+
+
+def test_a_run_that_ctrl_c_stops_goes_on_as_the_last_one_with_the_same_end(
+    cli: Cli, sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = Watcher.on_step
+    at = 2
+
+    def interrupting(watcher: Watcher, step: StepInfo) -> None:
+        shown(watcher, step)
+        if step.step == at:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Watcher, "on_step", interrupting)
+    stopped = cli("train", *sets, "--set", "train.save_minutes=0")
+    assert stopped.code == 130
+    assert "interrupted in epoch 1 after step 3 and saved: --resume" in stopped.err
+    assert torch.load(tmp_path / "runs/run/weights/last.pt", weights_only=True)["progress"]["step"] == 3
+
+    at = 0
+    found = cli("train", "--resume", "last")
+    assert found.code == 0, found.err
+    whole = cli("train", *sets, "--set", "run=whole")
+    assert whole.code == 0, whole.err
+    ends = [load_checkpoint(Path(each.out.strip())).info for each in (found, whole)]
+    assert ends[0].weights_sha256 == ends[1].weights_sha256
+    assert ends[0].metrics == ends[1].metrics
 
 
 @pytest.mark.parametrize(

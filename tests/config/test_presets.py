@@ -143,7 +143,10 @@ def test_all_parts_of_a_preset_can_be_built(name: str) -> None:
 
 
 QUICK = "retail-quick"
-TUNED = ["model={name: fpn_osnet_x0_5, lct_gate: true}", "train.lr=0.0005", "train.epochs=4"]
+TUNED = [
+    *("model={name: fpn_osnet_x0_5, lct_gate: true}", "train.lr=0.005", "train.base_lr_mult=0.1"),
+    *("train.fixbase_epochs=1", "train.open_layers=[fc]", "train.epochs=4"),
+]
 
 
 def test_the_quick_preset_opens_with_its_commands_and_those_of_its_tuning_are_the_ones_below() -> None:
@@ -153,7 +156,7 @@ def test_the_quick_preset_opens_with_its_commands_and_those_of_its_tuning_are_th
         *lines
     }
     start = next(index for index, line in enumerate(lines) if "--weights" in line)
-    words = shlex.split(" ".join(line.removeprefix("#") for line in lines[start : start + 2]))
+    words = shlex.split(" ".join(line.removeprefix("#") for line in lines[start : start + 3]))
     assert [word for before, word in pairwise(words) if before == "--set"] == TUNED
 
 

@@ -13,7 +13,7 @@ from reidctl.registry import batch_transforms, losses, models, transforms
 from reidctl.registry import datasets as data_sets
 from reidctl.runtimes import open_embedder
 from reidctl.testing import check_batch_transform, check_dataset, check_loss, check_model, check_transform
-from reidctl.training.checkpoint import Checkpoint, build_model, describe
+from reidctl.training.checkpoint import Checkpoint, build_model, describe, load_checkpoint, save_checkpoint
 from reidctl.types import Mixed, Sample, Spec
 
 SIZE = (128, 64)
@@ -34,6 +34,37 @@ def test_every_model_becomes_an_onnx_file_that_openvino_computes_alike(name: str
     checkpoint = Checkpoint(tmp_path / name, config, describe(model, config), model.state_dict())
     exported = export_onnx(checkpoint, tmp_path / "model.onnx")
     assert open_embedder(exported).info.embedding_dim == model.embedding_dim
+
+
+@pytest.mark.parametrize("name", [name for name in models.names() if not models.find(name).is_family])
+def test_the_weights_of_every_model_are_the_same_network_when_read_back(name: str, tmp_path: Path) -> None:
+    config = load_config(sets=[f"model={name}", f"data.image.height={SIZE[0]}", f"data.image.width={SIZE[1]}"]).config
+    torch.manual_seed(0)
+    model = build_model(config).eval()
+    # Statistics that a network is made with would be there without having been read.
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.running_mean, std=0.1)
+    save_checkpoint(tmp_path / "net.safetensors", model, config, describe(model, config))
+    found = load_checkpoint(tmp_path / "net.safetensors").build()
+    images = torch.randn(2, 3, *SIZE)
+    with torch.no_grad():
+        assert torch.equal(found(images), model(images))
+
+
+@pytest.mark.parametrize("name", [name for name in models.names() if not models.find(name).is_family])
+def test_every_parameter_of_every_model_learns(name: str) -> None:
+    idle: set[str] | None = None
+    # The few hidden channels of a narrow gate can all start out dead, so one draw of the weights is not enough.
+    for seed in range(8):
+        torch.manual_seed(seed)
+        model = models.build(Spec(name=name), image_size=SIZE)
+        model(torch.randn(4, 3, *SIZE)).square().sum().backward()
+        still = {key for key, value in model.named_parameters() if value.grad is None or not value.grad.any()}
+        idle = still if idle is None else idle & still
+        if not idle:
+            break
+    assert not idle
 
 
 @pytest.mark.parametrize("name", losses.names())

@@ -90,6 +90,32 @@ def test_lines_that_do_not_parse_may_be_collected(tmp_path: Path, folder: Path) 
     assert [(p.kind, p.where) for p in problems] == [("misnamed", f"{folder / 'list_query.txt'}, line 1")]
 
 
+@pytest.mark.parametrize(
+    ("name", "again", "first"),
+    [
+        ("list_train.txt", "0000/0000_000_01_0303morning_0015_0.jpg 0", "list_train.txt, line 1,"),
+        ("list_val.txt", "0001/0001_000_02_0303morning_0029_0.jpg 1", "list_train.txt, line 3,"),
+        ("list_query.txt", "0002/0002_000_06_0303morning_0015_0.jpg 0", "list_query.txt, line 2,"),
+    ],
+)
+def test_an_image_that_is_listed_again_is_told_and_taken_once(
+    tmp_path: Path, folder: Path, name: str, again: str, first: str
+) -> None:
+    whole, problems = msmt17(True, root=tmp_path), list[Problem]()
+    with (folder / name).open("a") as file:
+        file.write(f"{again}\n")
+    assert msmt17(True, root=tmp_path, report=problems.append) == whole
+    assert [(p.kind, p.where) for p in problems] == [("duplicate", f"{folder / name}, line {len(LISTS[name]) + 1}")]
+    assert problems[0].what == f"'{again.split()[0]}' stands in {first} already"
+    with pytest.raises(InputError, match=r"stands in list_\w+\.txt, line \d, already"):
+        msmt17(True, root=tmp_path)
+
+
+def test_an_image_may_be_query_and_gallery(tmp_path: Path, folder: Path) -> None:
+    (folder / "list_gallery.txt").write_text("\n".join(LISTS["list_gallery.txt"] + LISTS["list_query.txt"]))
+    assert len(msmt17(root=tmp_path).gallery) == 5
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path, folder: Path) -> None:
     before = msmt17(root=tmp_path)
     for name in LISTS:

@@ -59,7 +59,7 @@ def register_parts() -> None:
 
 
 def plain_config(folder: Path, **changes: Any) -> RunConfig:
-    """Losses of class weights, of pairs and of the network's weights; batches of 16, whose norms are shared."""
+    """Losses of class weights, of pairs and of the network's weights; batches of 64, whose norms are shared."""
     return tiny_config(
         folder,
         **{
@@ -69,9 +69,9 @@ def plain_config(folder: Path, **changes: Any) -> RunConfig:
                 LossSpec(name="cosine_triplet", weight=0.7),
                 LossSpec(name="filter_norms", weight=0.3),
             ),
-            "data_sources": (Spec(name="patches", identities=9),),
+            "data_sources": (Spec(name="patches", identities=48),),
             "data_targets": (Spec(name="patches"),),
-            "train_batch_size": 16,
+            "train_batch_size": 64,
             "train_compile": False,
             "train_optimizer": "sgd",
             "train_sync_norms": True,

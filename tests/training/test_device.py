@@ -8,15 +8,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from reidctl.errors import ConfigError, DiskFull, InputError
-from reidctl.training.device import (
-    algorithms,
-    explained,
-    has_bf16,
-    lower_precision,
-    resolve_device,
-    resolve_precision,
-    seed_step,
-)
+from reidctl.training import device
+from reidctl.training.device import algorithms, explained, lower_precision, resolve_device, resolve_precision, seed_step
+
+CPU = torch.device("cpu")
 
 
 def test_auto_is_a_gpu_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,37 +79,38 @@ def test_a_worker_that_was_killed_is_explained() -> None:
     assert "data.workers" in str(caught.value.hint)
 
 
-def test_what_is_lower_than_f32_has_a_type() -> None:
-    assert [lower_precision(name) for name in ("f32", "bf16", "f16")] == [None, torch.bfloat16, torch.float16]
-
-
-AMX, ARM = {"amx_bf16": True, "avx2": True}, {"bf16": True}
-AVX2 = {"avx512_bf16": False, "amx_bf16": False, "avx2": True}
-
-
-@pytest.mark.parametrize(("processor", "chosen"), [(AMX, "bf16"), (AVX2, "f32"), (ARM, "bf16"), ({}, "f32")])
-def test_auto_is_bf16_where_the_processor_has_it(
-    processor: dict[str, bool], chosen: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("amx", "avx512", "expected"), [(False, False, "f32"), (True, False, "bf16"), (False, True, "bf16")]
+)
+def test_auto_is_bf16_where_the_cpu_computes_it_and_f32_in_deterministic_runs(
+    amx: bool, avx512: bool, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cpu = torch.device("cpu")
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: processor)
-    assert has_bf16(cpu) == (chosen == "bf16")
-    assert resolve_precision("auto", cpu) == chosen
-    assert resolve_precision("f32", cpu) == "f32"
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    assert resolve_precision("auto", CPU, deterministic=False) == expected
+    assert resolve_precision("auto", CPU, deterministic=True) == "f32"
+    assert resolve_precision("f16", CPU, deterministic=False) == "f16"
+    assert resolve_precision("auto", torch.device("meta"), deterministic=False) == "f32"
+
+
+def test_auto_is_bf16_on_gpus_that_compute_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for native, expected in ((True, "bf16"), (False, "f32")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, native=native: native)
+        assert resolve_precision("auto", torch.device("cuda"), deterministic=False) == expected
+
+
+def test_a_precision_that_is_slow_here_is_said_to_be(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "computes_bf16", lambda _: True)
+    assert lower_precision("f32", CPU) is None
+    assert lower_precision("bf16", CPU) is torch.bfloat16
     assert caplog.text == ""
-    assert resolve_precision("bf16", cpu) == "bf16"
-    assert ("bf16: this processor lacks it" in caplog.text) == (chosen == "f32")
-
-
-def test_f16_on_a_cpu_is_said_to_be_slow(caplog: pytest.LogCaptureFixture) -> None:
-    assert resolve_precision("f16", torch.device("cpu")) == "f16"
+    assert lower_precision("f16", CPU) is torch.float16
     assert "ten times as long" in caplog.text
-
-
-@pytest.mark.parametrize("newer", [True, False])
-def test_a_gpu_is_asked_for_its_own_bf16_not_for_an_emulated_one(newer: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: newer or including_emulation)
-    assert resolve_precision("auto", torch.device("cuda")) == ("bf16" if newer else "f32")
+    monkeypatch.setattr(device, "computes_bf16", lambda _: False)
+    assert lower_precision("bf16", CPU) is torch.bfloat16
+    assert "bf16: this cpu lacks it" in caplog.text
 
 
 def test_a_full_disk_becomes_an_error_with_the_file_and_the_free_space(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reidctl.config import LossSpec
+from reidctl.config import LossSpec, load_config
 from reidctl.data.loader import Batch
 from reidctl.errors import ConfigError
 from reidctl.registry import models
+from reidctl.training import train
 from reidctl.training.run import Run
 from tests.training.stand_ins import register, tiny_config
 
@@ -128,6 +129,16 @@ def test_lower_precision_steps_are_nearly_those_of_f32(runs: Path, precision: st
         assert found.dtype == torch.float32
         moved = (expected - before[name]).norm()
         assert (found - expected).norm() < 0.1 * moved + 1e-6, name
+
+
+def test_a_run_keeps_the_precision_that_auto_came_to(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reidctl.training.device.computes_bf16", lambda device: True)
+    found = train(tiny_config(runs, train_precision="auto", train_epochs=1, data_targets=()))
+    assert found.config.train.precision == "bf16"
+    monkeypatch.setattr("reidctl.training.device.computes_bf16", lambda device: False)
+    config = load_config(files=[runs / "tiny" / "config.yaml"], sets=["train.epochs=2"]).config
+    assert train(config, resume=runs / "tiny").config.train.precision == "bf16"
+    assert Run(tiny_config(runs, train_precision="auto")).config.train.precision == "f32"
 
 
 def test_a_step_whose_scaled_gradient_overflows_changes_nothing_and_the_scale_falls(runs: Path) -> None:

@@ -14,6 +14,7 @@ from reidctl.config import LossSpec, RunConfig
 from reidctl.config.teacher import TeacherConfig
 from reidctl.data.images import load_array
 from reidctl.errors import ConfigError, InputError
+from reidctl.export import export_ir, export_onnx
 from reidctl.runtimes import open_embedder
 from reidctl.training.checkpoint import load_checkpoint
 from reidctl.training.run import Run
@@ -68,6 +69,19 @@ def test_an_augmented_teacher_sees_the_batch_and_a_clean_one_the_images_of_a_tes
     assert told == [(36, 36)]
     np.testing.assert_allclose(before.numpy(), opened.embed_batch(shown), atol=1e-5)
     torch.testing.assert_close(clean(batch), before)
+
+
+def test_an_onnx_file_and_an_ir_teach_what_their_checkpoint_does(runs: Path, trained: Path) -> None:
+    graph = export_onnx(str(trained), runs / "teacher.onnx")
+    taken = []
+    for model in (trained, graph, export_ir(graph)):
+        teacher = TeacherConfig(model=model)
+        run = Run(taught(runs, teacher, "distill_cosine", train_compile=False))
+        batch = next(run.batches.epoch(0))
+        assert run.teacher is not None
+        taken.append((run.teacher(batch), run.step([batch], 0, 0, 1, 0.1)))
+    for found in taken[1:]:
+        torch.testing.assert_close(found, taken[0], rtol=1e-4, atol=1e-5, equal_nan=True)
 
 
 def test_a_teacher_that_cannot_teach_is_refused(runs: Path, trained: Path, tmp_path: Path) -> None:

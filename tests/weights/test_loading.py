@@ -3,11 +3,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from reidctl.errors import InputError
 from reidctl.weights import load_weights
 from tests.training.stand_ins import Tiny
+from tests.weights import files
 
 
 def _saved(path: Path, tensors: dict[str, Tensor]) -> Path:
@@ -49,3 +50,26 @@ def test_a_file_of_another_network_is_refused(path: Path, model: Tiny, allow_par
     with pytest.raises(InputError, match=r"none of its 2 tensors fits the network: it has .*conv1\.weight"):
         load_weights(model, file, allow_partial=allow_partial)
     assert model.stem[1].num_batches_tracked == 0
+
+
+@pytest.mark.parametrize(
+    ("operator", "eps", "said"),
+    [
+        ("MeanVarianceNormalization", 1e-5, True),
+        ("MeanVarianceNormalization", 1e-10, False),
+        ("Identity", 1e-5, False),
+    ],
+)
+def test_a_file_that_dropped_the_eps_of_group_norms_is_remarked_on(
+    path: Path, operator: str, eps: float, said: bool
+) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.GroupNorm(2, 4, eps=eps))
+    graph = files.network(*files.initialisers(network.state_dict()))
+    graph.graph.node[0].op_type = operator
+    path.write_bytes(graph.SerializeToString())
+    report = load_weights(network, path)
+    assert report.complete
+    assert ("the network with 1e-05" in report.remark) == said
+    assert ("model.lct_eps=1e-10" in report.remark) == said
+    assert report.as_dict()["remark"] == report.remark
+    assert list(report.lines(loaded=False)) == [report.summary, *([report.remark] if said else [])]

@@ -46,7 +46,7 @@ def compared(real_data: Path, script: ModuleType) -> tuple[Report, dict[str, dic
         if way in ("eps 1e-05, as trained", "the file's rule"):
             rows[way] = script.row(way, script.embed(changed, pictures, image, torch.float32), published)
     without_eps = build_model(load_config("retail-0267", sets=["model.lct_eps=1e-10"]).config)
-    load_weights(without_eps, onnx)
+    assert not load_weights(without_eps, onnx).remark
     vectors = script.embed(without_eps.eval(), pictures, image, torch.float32)
     rows["lct_eps"] = script.row("lct_eps 1e-10", vectors, published)
     return report, rows
@@ -57,6 +57,10 @@ def test_every_tensor_of_the_file_has_its_place(compared: tuple[Report, Any]) ->
     assert report.complete
     assert (len(report.loaded), report.missing) == (561, ())
     assert [(item.name, item.shape) for item in report.skipped] == [("classifier.weight", (256, 1041))]
+
+
+def test_the_report_says_how_to_get_the_files_embeddings(compared: tuple[Report, Any]) -> None:
+    assert compared[0].remark.endswith("model.lct_eps=1e-10 gives the file's")
 
 
 @pytest.mark.parametrize(("way", "least"), [("the file's rule", 0.99999), ("lct_eps", 0.9999)])

@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from reidctl.errors import InputError, UnknownName
-from reidctl.zoo import File, download, networks
+from reidctl.zoo import File, Network, download, networks
 from reidctl.zoo.download import fetch
+from tests.conftest import Cli
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -21,6 +23,7 @@ class Server:
     address: str
     body: bytes = CONTENT
     break_after: int | None = None
+    knows_ranges: bool = True
     ranges: list[str | None] = field(default_factory=list)
 
     def file(self, **facts: object) -> File:
@@ -33,6 +36,7 @@ def server() -> Iterator[Server]:
         def do_GET(self) -> None:
             wanted = self.headers.get("Range")
             state.ranges.append(wanted)
+            wanted = wanted if state.knows_ranges else None
             if self.path != "/net.bin":
                 self.send_error(404, "Not Found")
                 return
@@ -82,6 +86,40 @@ def test_a_broken_download_continues_where_it_stopped(server: Server, tmp_path: 
     server.break_after = None
     assert fetch(file, tmp_path / "net.bin").read_bytes() == CONTENT
     assert server.ranges == [None, "bytes=100000-"]
+
+
+def test_a_server_without_ranges_sends_all_of_it_again(server: Server, tmp_path: Path) -> None:
+    server.knows_ranges = False
+    (tmp_path / "net.bin.part").write_bytes(CONTENT[:100_000])
+    assert fetch(server.file(sha384=SHA384), tmp_path / "net.bin").read_bytes() == CONTENT
+    assert server.ranges == ["bytes=100000-"]
+
+
+def test_the_command_downloads_what_the_catalogue_names(
+    server: Server, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = server.file(bytes=len(CONTENT), sha384=SHA384)
+    gone = File(path="old.bin", url="http://127.0.0.1:9/old.bin")
+    known = {"net": Network(about="a network", licence="MIT", files=(whole, gone))}
+    monkeypatch.setattr("reidctl.zoo.catalogue.networks", lambda: known)
+    line = ("zoo", "download", "net", "-o", tmp_path)
+    found = cli(*line, "--only", "net")
+    assert (found.code, found.out) == (0, f"{tmp_path / 'net' / 'net.bin'}\n")
+    assert (tmp_path / "net" / "net.bin").read_bytes() == CONTENT
+    failed = cli(*line)
+    assert failed.code == 2
+    error, hint = failed.err.splitlines()
+    assert error.startswith("error: http://127.0.0.1:9/old.bin: cannot be fetched: ")
+    assert hint.startswith("hint:  connect and call again")
+    assert cli("zoo", "download", "nett").code == 2
+
+
+def test_the_command_lists_every_network(cli: Cli) -> None:
+    listed = json.loads(cli("zoo", "list", "--json").out)
+    assert listed["schema"] == "reidctl.zoo/1"
+    assert set(listed["networks"]) == set(networks())
+    shown = cli("zoo", "list").out
+    assert all(name in shown for name in networks())
 
 
 def test_a_part_that_had_arrived_whole_is_only_checked(server: Server, tmp_path: Path) -> None:

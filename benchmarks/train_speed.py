@@ -1,0 +1,240 @@
+"""Images a second of whole training loops, from JPEG file to optimizer step, ours against a plain one in turns.
+
+    python benchmarks/train_speed.py                                retail-0248 and retail-0267 on drawn people
+    python benchmarks/train_speed.py --root data                    on the files of data/market1501
+    python benchmarks/train_speed.py --ways bf16 "bf16 compiled"    only these
+    python benchmarks/train_speed.py --batch 64 512 --workers 16    on a machine with a GPU, which is then used
+
+Ours is what `reidctl train` runs between two tests. The plain loop is what one writes in an afternoon: a DataLoader
+over Pillow and torchvision with the same augmentations, float32, images channel by channel (NCHW), the same loss,
+Adam. Each runs in a process with as many workers; a way and the plain loop take turns, and the ratio is the median
+over the turns. Of each turn the first steps do not count, for their images were read while the other one ran.
+
+`waiting` is the share of time in which a loop had to wait for images. `per CPU second` is what other work on the
+machine disturbs least. `first` is the seconds to the end of the first step, compiling included. Memory is the most that
+the training process ever had, and what its workers have beside it; of a GPU the most that torch ever held.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from side_by_side.family import children, cpu_seconds, memory_mib
+from side_by_side.plain import plain_batches, plain_step
+from side_by_side.turns import Measured, tell
+
+if TYPE_CHECKING:
+    from reidctl.config import RunConfig
+
+PRESETS = ("retail-0248", "retail-0267", "retail-0270", "retail-0265")
+WAYS = {
+    "f32": ["train.precision=f32", "train.compile=false"],
+    "f32 compiled": ["train.precision=f32", "train.compile=true"],
+    "bf16": ["train.precision=bf16", "train.compile=false"],
+    "bf16 compiled": ["train.precision=bf16", "train.compile=true"],
+}
+PLAIN = "plain"
+SKIPPED = 5
+"""Steps of a turn that do not count: as many batches as two workers read ahead, and one that is under way."""
+FIGURES = ("images_per_second", "images_per_cpu_second", "waiting", "memory_mib", "gpu_mib")
+
+
+def drawn(root: Path, identities: int) -> None:
+    """Drawn people as JPEG files in the layout of Market-1501."""
+    from reidctl.data.write import export_layout
+    from reidctl.registry import datasets
+    from reidctl.types import Spec
+
+    spec = Spec(name="synthetic", train_identities=identities, test_identities=1)
+    export_layout(datasets.build(spec, root=root), root, "market1501", quality=90)
+
+
+def configuration(options: argparse.Namespace, preset: str, batch: int, sets: list[str]) -> RunConfig:
+    """The preset, but for its sources, which MSMT17 is, and its first stage, which learns less than all layers."""
+    from reidctl.config import load_config
+
+    data = {"root": options.root, "workers": options.workers, "combineall": "false", "min_images_per_identity": 1}
+    files = ["data.sources=[market1501]", "data.targets=[]", *(f"data.{key}={value}" for key, value in data.items())]
+    train = [f"train.batch_size={batch}", "train.fixbase_epochs=0", "train.save_minutes=0", f"device={options.device}"]
+    return load_config(preset, sets=[*files, *train, *sets]).config
+
+
+class Watch:
+    """Told of every step, it measures a turn whenever a line comes in on stdin, and ends the process after the last."""
+
+    def __init__(self, seconds: float, batch: int) -> None:
+        self._seconds, self._batch = seconds, batch
+        self._started, self._steps, self._count = time.perf_counter(), -1, 0
+        self._waited, self._cpu = 0.0, 0.0
+
+    def step(self, waited: float) -> None:
+        """A step was taken; waited: seconds spent waiting for images since the start."""
+        self._steps += 1
+        if self._steps == 0:
+            self._settle()
+            tell(seconds=time.perf_counter() - self._started)
+            self._pause()
+        elif self._steps == SKIPPED:
+            self._settle()
+            self._started, self._waited, self._cpu = time.perf_counter(), waited, cpu_seconds()
+        elif self._steps > SKIPPED and time.perf_counter() - self._started >= self._seconds:
+            self._settle()
+            self._tell(self._steps - SKIPPED, time.perf_counter() - self._started, waited - self._waited)
+            self._pause()
+
+    def _tell(self, steps: int, elapsed: float, waited: float) -> None:
+        import torch
+
+        from reidctl.benchmarking.worker import peak_memory_mib
+
+        images = steps * self._batch
+        tell(
+            images_per_second=images / elapsed,
+            images_per_cpu_second=images / (cpu_seconds() - self._cpu),
+            waiting=waited / elapsed,
+            memory_mib=(peak_memory_mib() or 0) + memory_mib(children()),
+            gpu_mib=torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0,
+        )
+
+    def _pause(self) -> None:
+        if not sys.stdin.readline():
+            raise SystemExit
+        self._steps = 0
+
+    @staticmethod
+    def _settle() -> None:
+        """Wait until an accelerator has done what it was given."""
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+
+def train_plainly(config: RunConfig, seconds: float) -> None:
+    import torch
+
+    from reidctl.data.sources import load_sources
+    from reidctl.training.device import resolve_device
+    from reidctl.training.steps import timed
+
+    torch.manual_seed(0)
+    watch, waited = Watch(seconds, config.train.batch_size), 0.0
+    data, device = load_sources(config.data), resolve_device(config.device)
+    step = plain_step(config, len({sample.identity for sample in data.train}), str(device))
+    for (images, labels), wait in timed(plain_batches(config, data, pin_memory=device.type == "cuda")):
+        step(images, labels)
+        waited += wait
+        watch.step(waited)
+
+
+def train_our_way(config: RunConfig, seconds: float) -> None:
+    """As `reidctl train` does, but that nothing is tested or saved."""
+    from reidctl.training.progress import StepInfo, Unobserved
+    from reidctl.training.run import Run, computing
+    from reidctl.training.state import Progress
+    from reidctl.training.steps import take_steps
+
+    watch, progress, before = Watch(seconds, config.train.batch_size), Progress(), 0.0
+
+    class Observer(Unobserved):
+        def on_step(self, step: StepInfo) -> None:
+            watch.step(before + progress.waited)
+
+    with computing(config) as processes:
+        run = Run(config, processes=processes)
+        with closing(run.batches):
+            while True:
+                take_steps(run, progress, Observer(), lambda: None)
+                progress, before = progress.next_epoch(), before + progress.waited
+
+
+def child(options: argparse.Namespace) -> None:
+    preset, way, batch = options.child
+    config = configuration(options, preset, int(batch), WAYS.get(way, []))
+    (train_plainly if way == PLAIN else train_our_way)(config, options.seconds)
+
+
+def compare(options: argparse.Namespace, preset: str, batch: int, way: str) -> list[dict[str, Any]]:
+    """The plain loop and the way in turns: one row each."""
+    shared = ["--root", str(options.root), "--workers", str(options.workers), "--seconds", str(options.seconds)]
+    shared += ["--device", options.device]
+    both = (PLAIN, way)
+    with tempfile.TemporaryDirectory() as cache:
+        loops = [Measured([__file__, *shared, "--child", preset, each, str(batch)], cache) for each in both]
+        turns = [[loop.turn() for loop in loops] for _ in range(options.turns)]
+        for loop in loops:
+            loop.close()
+    rows: list[dict[str, Any]] = []
+    for place, name in enumerate(both):
+        row: dict[str, Any] = {"preset": preset, "batch": batch, "way": name, "first_s": loops[place].first}
+        row |= {figure: median(turn[place][figure] for turn in turns) for figure in FIGURES}
+        for ratio, figure in (("ratio", "images_per_second"), ("cpu_ratio", "images_per_cpu_second")):
+            row[ratio] = median(turn[place][figure] / turn[0][figure] for turn in turns)
+        rows.append(row)
+    return rows
+
+
+def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for preset in options.presets:
+        for batch in options.batch:
+            for count, way in enumerate(options.ways):
+                plain, ours = compare(options, preset, batch, way)
+                for row in [ours] if count else [plain, ours]:
+                    rows.append(row)
+                    if not options.json:
+                        show(row)
+    return rows
+
+
+def show(row: dict[str, Any]) -> None:
+    gpu = f"{row['gpu_mib']:>9,.0f} MiB" if row["gpu_mib"] else ""
+    print(
+        f"{row['preset']:<13}{row['batch']:>5}  {row['way']:<15}{row['images_per_second']:>9,.1f}{row['ratio']:>7.2f}"
+        f"{row['images_per_cpu_second']:>16,.1f}{row['cpu_ratio']:>7.2f}{row['waiting']:>9.1%}"
+        f"{row['first_s']:>8.1f} s{row['memory_mib']:>8,.0f} MiB{gpu}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, help="folder that holds market1501; else people are drawn")
+    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=PRESETS[:2])
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--batch", nargs="+", type=int, default=[64], help="images a step")
+    parser.add_argument("--workers", type=int, default=2, help="processes that read images, of either loop")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=6, help="least time of a turn")
+    parser.add_argument("--identities", type=int, default=100, help="people to draw, 24 images of each")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        child(options)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        if options.root is None:
+            options.root = Path(folder)
+            drawn(options.root, options.identities)
+        if not options.json:
+            print(
+                f"{'preset':<13}{'batch':>5}  {'way':<15}{'images/s':>9}{'ratio':>7}{'per CPU second':>16}{'ratio':>7}"
+                f"{'waiting':>9}{'first':>10}{'memory':>12}"
+            )
+        rows = measure(options)
+    if options.json:
+        print(json.dumps({"schema": "reidctl.train_speed/1", "workers": options.workers, "rows": rows}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
