@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from reidctl.config.layers import Layer
     from reidctl.training.progress import EpochInfo, Plan, StepInfo
     from reidctl.weights import Report
+
+SILENCE = 60
+"""Seconds after which a long epoch is told of, where no bars move."""
 
 Resume = Annotated[
     str | None,
@@ -160,7 +164,7 @@ def _find_lr(config: RunConfig, picture: Path, exist_ok: bool, json: bool) -> No
 
 
 class Watcher:
-    """Shows a run: bars on a terminal, one line an epoch everywhere."""
+    """Shows a run: bars on a terminal, elsewhere a line a minute; one line an epoch everywhere."""
 
     def __init__(self) -> None:
         self._bars: Progress | None = None
@@ -168,6 +172,8 @@ class Watcher:
         self._epoch: TaskID | None = None
         self._run: TaskID | None = None
         self._plan: Plan | None = None
+        self._begun: tuple[float, int] | None = None
+        self._told = 0.0
         self.weights: Report | None = None
 
     def __enter__(self) -> Watcher:
@@ -209,9 +215,12 @@ class Watcher:
 
     def on_step(self, step: StepInfo) -> None:
         """Move the bars: that of the epoch with its losses, that of the run with its speed."""
-        if self._bars is None or self._plan is None:
+        if self._plan is None:
             return
         total = self._plan.epochs * self._plan.steps
+        if self._bars is None:
+            self._tell(step, self._plan, total)
+            return
         if self._epoch is None or self._run is None:
             self._epoch, self._run = self._bars.add_task("", total=step.steps), self._bars.add_task("", total=total)
         done = (step.epoch - 1) * self._plan.steps + step.step
@@ -221,8 +230,22 @@ class Watcher:
         rate = f"  {speed * self._plan.images:.0f} images/s" if speed else ""
         self._bars.update(self._run, description=f"epoch {step.epoch}/{self._plan.epochs}{rate}")
 
+    def _tell(self, step: StepInfo, plan: Plan, total: int) -> None:
+        """One line, where none was written for a while: how far the run is, and when it will be over."""
+        now, done = time.monotonic(), (step.epoch - 1) * plan.steps + step.step
+        if self._begun is None:
+            self._begun, self._told = (now, done), now
+        if now - self._told < SILENCE:
+            return
+        self._told, (start, first) = now, self._begun
+        seconds = (now - start) / (done - first)
+        words = [f"epoch {step.epoch}/{plan.epochs}", f"step {step.step}/{step.steps}", _shown(step)]
+        words += [f"{plan.images / seconds:.0f} images/s", f"{(total - done) * seconds / 60:.0f} min left"]
+        output.note("  ".join(words))
+
     def on_epoch(self, epoch: EpochInfo) -> None:
         """One line: what was learned, how fast, and what the test found."""
+        self._told = time.monotonic()
         width = len(str(epoch.epochs))
         words: list[Any] = [f"epoch {epoch.epoch:>{width}}/{epoch.epochs}", f"loss {epoch.loss:.3f}"]
         if epoch.top1 is not None:

@@ -11,7 +11,7 @@ import torch
 
 from reidctl.cli.train import Watcher
 from reidctl.training import load_checkpoint
-from reidctl.training.progress import StepInfo
+from reidctl.training.progress import Plan, StepInfo
 from tests.conftest import Cli
 
 PEOPLE = "{name: synthetic, train_identities: 6, test_identities: 3, cameras: 2, images_per_camera: 3}"
@@ -100,3 +100,23 @@ def test_options_that_do_not_go_together_are_refused(cli: Cli, setting: str, wor
     result = cli("config", "show", "--set", setting)
     assert result.code == 2
     assert words in result.err
+
+
+def test_where_no_bars_move_a_line_a_minute_tells_how_far_a_long_run_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("reidctl.cli.train.time.monotonic", lambda: clock[0])
+    plan = Plan(Path("run"), "cpu", False, "net", 1, 1, {"images": 1, "identities": 1, "cameras": 1}, {}, 2, 50, 64, "")
+    watcher = Watcher()
+    watcher.on_start(plan)
+    capsys.readouterr()
+    # 7 s a step, resumed in the second half of the first epoch: 59 steps more.
+    for done in range(41, 101):
+        epoch, step = divmod(done - 1, 50)
+        watcher.on_step(StepInfo(epoch + 1, step + 1, 50, 0.001, 2.5, {"softmax": 2.5}, 0.25))
+        clock[0] += 7.0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 59 * 7 // 63
+    assert lines[0] == "epoch 1/2  step 50/50  loss 2.500  lr 0.001  top1 25%  9 images/s  6 min left"
+    assert lines[1].startswith("epoch 2/2  step 9/50")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -138,6 +140,43 @@ def test_all_parts_of_a_preset_can_be_built(name: str) -> None:
     assert sum(len(list(part.parameters())) for part in (*opened, loss)) == 8
     for spec in config.data.transforms:
         assert callable(transforms.build(spec, image_size=config.data.image.size))
+
+
+QUICK = "retail-quick"
+TUNED = [
+    *("model={name: fpn_osnet_x0_5, lct_gate: true}", "train.lr=0.005", "train.base_lr_mult=0.1"),
+    *("train.fixbase_epochs=1", "train.open_layers=[fc]", "train.epochs=4"),
+]
+
+
+def test_the_quick_preset_opens_with_its_commands_and_those_of_its_tuning_are_the_ones_below() -> None:
+    lines = preset_path(QUICK).read_text(encoding="utf-8").splitlines()
+    assert lines[0] == f"# {QUICK}: {preset_title(QUICK)}"
+    assert {f"#   reidctl {command} --root data" for command in (f"train --preset {QUICK}", f"eval runs/{QUICK}")} <= {
+        *lines
+    }
+    start = next(index for index, line in enumerate(lines) if "--weights" in line)
+    words = shlex.split(" ".join(line.removeprefix("#") for line in lines[start : start + 3]))
+    assert [word for before, word in pairwise(words) if before == "--set"] == TUNED
+
+
+@pytest.mark.parametrize(("sets", "network"), [([], "retail-0248"), (TUNED, "retail-0267")])
+def test_the_quick_preset_trains_the_published_networks(sets: list[str], network: str) -> None:
+    loaded = load_config(QUICK, sets=sets)
+    check_parts(loaded)
+    config, published = with_defaults(loaded.config), with_defaults(load_config(network).config)
+    assert config.model == published.model
+    assert config.data.image == published.data.image
+    model = models.build(config.model, image_size=config.data.image.size)
+    for spec in config.losses:
+        losses.build(Spec(name=spec.name, **spec.parameters), embedding_dim=model.embedding_dim, num_classes=5)
+    for spec in config.data.transforms:
+        assert callable(transforms.build(spec, image_size=config.data.image.size))
+
+
+def test_the_quick_preset_trains_and_tests_on_parts_of_one_data_set() -> None:
+    data = load_config(QUICK).config.data
+    assert (data.sources, data.targets, data.combineall) == ((Spec(name="market1501"),),) * 2 + (False,)
 
 
 def test_presets_are_found_wherever_the_program_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
