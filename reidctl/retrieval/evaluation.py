@@ -35,6 +35,7 @@ def evaluate(
     ranks: Sequence[int] = (1, 5, 10, 20),
     ap_rule: APRule = "step",
     rerank: Rerank | None = None,
+    device: str = "cpu",
 ) -> Metrics:
     """`evaluate_features` of embeddings that know their samples."""
     return evaluate_features(
@@ -48,6 +49,7 @@ def evaluate(
         ranks=ranks,
         ap_rule=ap_rule,
         rerank=rerank,
+        device=device,
     )
 
 
@@ -63,19 +65,23 @@ def evaluate_features(
     ranks: Sequence[int] = (1, 5, 10, 20),
     ap_rule: APRule = "step",
     rerank: Rerank | None = None,
+    device: str = "cpu",
 ) -> Metrics:
     """Rank-k, mAP and mINP of features [Q, D] and [G, D] (arrays or memory maps), identities and cameras [Q], [G].
 
     Gallery images of identity -1 (junk) are ignored; every other identity without a query, such as the
     distractors of Market-1501, is simply wrong. A query without a match in another camera is invalid: left out
     of the means and counted. A rank beyond the gallery is that of the whole gallery: 1. Memory: the gallery
-    once more as float32, and at most 256 MiB of distances whatever the number of queries.
-    InputError when shapes disagree, a feature is not finite, or no query at all has a match.
+    once more as float32 (where it has junk, its other rows as they are, too), and at most 256 MiB of distances
+    whatever the number of queries. Re-ranking holds both sides twice more as float32.
+    device: `cpu`, `cuda`, `cuda:N` or `auto`; on a GPU distances are computed, counted and re-ranked there.
+    InputError when shapes disagree, a feature is not finite, or no query at all has a match; ConfigError for a
+    device that is not there.
     """
     matches = Matches(query_ids, gallery_ids, query_cams, gallery_cams)
     matches.require_valid()
     queries, gallery = matches.queries(query_features), matches.gallery(gallery_features)
-    found = match_ranks(matches, distance_blocks(queries, gallery, metric, rerank))
+    found = match_ranks(matches, distance_blocks(queries, gallery, metric, rerank, device))
     return summary(found, len(gallery), metric=metric, ranks=ranks, ap_rule=ap_rule, reranked=rerank is not None)
 
 

@@ -26,6 +26,7 @@ from reidctl.retrieval.arrays import GROUP_BYTES, key_values, ragged, row_groups
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from reidctl.retrieval.on_device import Block
     from reidctl.types import Float32, Int64
 
     Bool = NDArray[np.bool_]
@@ -126,7 +127,7 @@ class Matches:
         matching = (places < self._own_first[here][rows]) | (places >= self._own_last[here][rows])
         return rows, self._order[places], matching
 
-    def ranks(self, block: Float32, start: int, pool: Executor) -> MatchRanks:
+    def ranks(self, block: Block, start: int, pool: Executor) -> MatchRanks:
         """Ranks of the matches of the queries from start on, whose distances are block [b, G']."""
         rows, columns, matching = self.same_identity(start, start + len(block))
         keys = sort_keys(rows, block[rows, columns])
@@ -140,7 +141,7 @@ class Matches:
         return MatchRanks(within - same + places, counts)
 
 
-def match_ranks(matches: Matches, blocks: Iterable[Float32]) -> MatchRanks:
+def match_ranks(matches: Matches, blocks: Iterable[Block]) -> MatchRanks:
     """Ranks of the matches of all queries, whose distances [b, G'] come in consecutive blocks."""
     parts, start = [], 0
     with thread_pool() as pool:
@@ -150,11 +151,13 @@ def match_ranks(matches: Matches, blocks: Iterable[Float32]) -> MatchRanks:
     return MatchRanks.joined(parts)
 
 
-def count_within(block: Float32, thresholds: Float32, pool: Executor) -> Int64:
+def count_within(block: Block, thresholds: Float32, pool: Executor) -> Int64:
     """How many numbers of row i of block [b, G] are at most thresholds[i, j], as [b, P] int64.
 
     Rows of thresholds [b, P] hold finite numbers first, then -inf as padding, for which the count is 0.
     """
+    if not isinstance(block, np.ndarray):
+        return block.count_within(thresholds)
     parts = pool.map(lambda group: _count_rows(block[group], thresholds[group]), row_groups(block))
     return np.concatenate(list(parts))
 
