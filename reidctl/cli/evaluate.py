@@ -8,6 +8,7 @@ import typer
 
 from reidctl.cli.options import Data, Device, Json, Model, OnBadImage, Precision, Root
 from reidctl.cli.output import output
+from reidctl.cli.reranking import K1, K2, Lambda, Reranking, chosen_reranking, evaluation_device
 from reidctl.errors import CheckFailed, ConfigError, suggestion
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ def evaluate(
     model: Model,
     data: Data = [],
     root: Root = None,
-    rerank: Annotated[bool, typer.Option("--rerank", help="k-reciprocal re-ranking.")] = False,
+    rerank: Reranking = False,
+    k1: K1 = None,
+    k2: K2 = None,
+    lambda_value: Lambda = None,
     ap: Annotated[
         Literal["market", "trapezoid"] | None,
         typer.Option(
@@ -42,12 +46,12 @@ def evaluate(
 ) -> None:
     """Test a model: rank-k, mAP and mINP under the protocol of Market-1501."""
     from reidctl.cli.targets import embed_target, open_model, open_targets
-    from reidctl.config import Rerank
     from reidctl.retrieval import evaluate as score
 
     bounds = [_bound(text) for text in fail_under]
     opened = open_model(model, device, precision)
     settings = opened.settings
+    spec = chosen_reranking(settings.rerank, rerank, k1, k2, lambda_value)
     found: dict[str, Metrics] = {}
     for target in open_targets(data, root, opened.config, on_bad_image):
         query, gallery = embed_target(opened, target, flip, batch_size)
@@ -57,7 +61,8 @@ def evaluate(
             metric=metric or settings.metric,
             ranks=settings.ranks,
             ap_rule={"market": "step", "trapezoid": "trapezoid", None: settings.ap}[ap],
-            rerank=Rerank() if rerank else settings.rerank,
+            rerank=spec,
+            device=evaluation_device(device),
         )
     _show(model, found, json)
     _require(found, bounds)

@@ -58,6 +58,25 @@ def test_all_three_artefacts_have_the_same_metrics(cli: Cli, checkpoint: Path, e
     assert found[0]["gallery"] == 6
 
 
+def test_eval_re_ranks_with_the_parameters_given(cli: Cli, checkpoint: Path) -> None:
+    found = [
+        json.loads(cli("eval", checkpoint, "--json", *options).out)["targets"]["synthetic"]
+        for options in ([], ["--rerank", "--lambda", "1"], ["--rerank", "--k1", "2", "--k2", "1", "--lambda", "0"])
+    ]
+    assert [metrics["reranked"] for metrics in found] == [False, True, True]
+    assert found[1]["mAP"] == found[0]["mAP"]
+    refused = cli("eval", checkpoint, "--k1", "2")
+    assert (refused.code, len(refused.err.strip().splitlines())) == (2, 1)
+    assert "add --rerank" in refused.err
+
+
+def test_a_gpu_that_is_not_there_is_one_line(cli: Cli, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    result = cli("eval", checkpoint, "--device", "cuda")
+    assert (result.code, len(result.err.strip().splitlines())) == (2, 1)
+    assert "no 'cuda' here" in result.err
+
+
 def test_eval_tests_what_the_model_was_trained_for(cli: Cli, checkpoint: Path) -> None:
     result = cli("eval", checkpoint)
     assert result.code == 0
