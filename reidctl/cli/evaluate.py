@@ -20,6 +20,22 @@ if TYPE_CHECKING:
 
 RESAMPLES = 1000
 
+Rule = Annotated[
+    Literal["market", "trapezoid"] | None,
+    typer.Option("--ap", help="Rule of average precision: Market-1501's, or the Open Model Zoo's.", show_default=False),
+]
+Distance = Annotated[
+    Literal["cosine", "euclidean"] | None,
+    typer.Option("--metric", help="Distance between embeddings.", show_default=False),
+]
+Protocol = Annotated[
+    Literal["market1501", "cuhk03", "single-shot"] | None,
+    typer.Option(
+        "--protocol",
+        help="Rank the whole gallery, or ten random ones of one image an identity (cuhk03: for rank-k only).",
+        show_default=False,
+    ),
+]
 MatchRates = Annotated[
     list[float],
     typer.Option(
@@ -49,24 +65,9 @@ def evaluate(
     k1: K1 = None,
     k2: K2 = None,
     lambda_value: Lambda = None,
-    ap: Annotated[
-        Literal["market", "trapezoid"] | None,
-        typer.Option(
-            "--ap", help="Rule of average precision: Market-1501's, or the Open Model Zoo's.", show_default=False
-        ),
-    ] = None,
-    metric: Annotated[
-        Literal["cosine", "euclidean"] | None,
-        typer.Option("--metric", help="Distance between embeddings.", show_default=False),
-    ] = None,
-    protocol: Annotated[
-        Literal["market1501", "cuhk03", "single-shot"] | None,
-        typer.Option(
-            "--protocol",
-            help="Rank the whole gallery, or ten random ones of one image an identity (cuhk03: for rank-k only).",
-            show_default=False,
-        ),
-    ] = None,
+    ap: Rule = None,
+    metric: Distance = None,
+    protocol: Protocol = None,
     ranks: Annotated[
         str | None, typer.Option("--ranks", metavar="K,K,…", help="Ranks to tell, e.g. 1,5,10.", show_default=False)
     ] = None,
