@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 FEW = 16
 # So many 64-bit words are added up before their bytes are; a byte would overflow past 255.
 LANE = 128
+# Columns that stay in the first-level cache while they are compared with one threshold after the other.
+TILE = 64 * LANE
 
 
 @dataclass(frozen=True)
@@ -173,10 +175,11 @@ def _count_rows(block: Float32, thresholds: Float32) -> Int64:
     many = many[np.argsort(-widths[many])]
     while len(many):
         width = widths[many[0]]
-        rows = max(1, GROUP_BYTES // (near.shape[1] * width))
+        rows = max(1, GROUP_BYTES // (TILE * width))
         picked, many = many[:rows], many[rows:]
-        masks = _mask(block[picked, None, :], thresholds[picked, :width, None])
-        counts[picked, :width] = _count_true(masks)
+        for start in range(0, block.shape[1], TILE):
+            masks = _mask(block[picked, None, start : start + TILE], thresholds[picked, :width, None])
+            counts[picked, :width] += _count_true(masks)
     return counts
 
 
