@@ -9,6 +9,7 @@ import typer
 
 from reidctl.cli.options import Data, Device, Extension, Force, InputFacts, Json, Model, OnBadImage, Root
 from reidctl.cli.output import output
+from reidctl.cli.reranking import K1, K2, Lambda, Reranking, chosen_reranking, evaluation_device
 from reidctl.errors import ConfigError, suggestion
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ def visrank(
         list[str], typer.Option("--query", metavar="ID", help="Only this query image (its name); repeatable.")
     ] = [],
     html: Annotated[bool, typer.Option("--html", help="An index.html to browse them, worst first.")] = False,
-    rerank: Annotated[bool, typer.Option("--rerank", help="k-reciprocal re-ranking.")] = False,
+    rerank: Reranking = False,
+    k1: K1 = None,
+    k2: K2 = None,
+    lambda_value: Lambda = None,
     on_bad_image: OnBadImage = None,
     device: Device = "auto",
     input_: InputFacts = None,
@@ -38,7 +42,6 @@ def visrank(
 ) -> None:
     """Draw the nearest gallery images of each query: green the same person, red another."""
     from reidctl.cli.targets import embed_target, open_model, open_targets
-    from reidctl.config import Rerank
     from reidctl.files import refuse_existing, replacing
     from reidctl.retrieval import rank_gallery
     from reidctl.retrieval.gallery import draw_rank_galleries, write_html
@@ -48,13 +51,13 @@ def visrank(
         raise ConfigError("--worst and --query both choose the queries", "leave one of the two out")
     opened = open_model(model, device, None, input_, extension)
     settings = opened.settings
+    spec = chosen_reranking(settings.rerank, rerank, k1, k2, lambda_value)
+    place = evaluation_device(device)
     drawn: dict[str, int] = {}
     with replacing(folder) as temporary:
         for target in open_targets(data, root, opened.config, on_bad_image):
             queries, gallery = embed_target(opened, target)
-            ranking = rank_gallery(
-                queries, gallery, topk, metric=settings.metric, rerank=Rerank() if rerank else settings.rerank
-            )
+            ranking = rank_gallery(queries, gallery, topk, metric=settings.metric, rerank=spec, device=place)
             chosen = ranking.worst(worst) if worst else ranking.take(_rows(target, query)) if query else ranking
             pictures = draw_rank_galleries(chosen, target.query, target.gallery, temporary / target.name, topk)
             if html:

@@ -64,11 +64,12 @@ def rank_gallery(
     metric: Metric = "cosine",
     ap_rule: APRule = "step",
     rerank: Rerank | None = None,
+    device: str = "cpu",
 ) -> Ranking:
     """The first topk gallery images of every query, computed a block of queries at a time.
 
-    Ties are listed by gallery position; AP counts them as `evaluate` does. InputError as for `evaluate`, except
-    that queries without a match are ranked too.
+    Ties are listed by gallery position; AP counts them as `evaluate` does. device and errors are as for
+    `evaluate_features`, except that queries without a match are ranked too.
     """
     matches = Matches(query.identities, gallery.identities, query.cameras, gallery.cameras)
     queries, vectors = matches.queries(query.vectors), matches.gallery(gallery.vectors)
@@ -76,7 +77,7 @@ def rank_gallery(
     found: list[MatchRanks] = []
     start = 0
     with thread_pool() as pool:
-        for block in distance_blocks(queries, vectors, metric, rerank):
+        for block in distance_blocks(queries, vectors, metric, rerank, device):
             found.append(matches.ranks(block, start, pool))
             rows, columns, matching = matches.same_identity(start, start + len(block))
             block[rows[~matching], columns[~matching]] = np.inf

@@ -15,6 +15,7 @@ LAYERS = {
     "registry": 1,
     "validation": 1,
     "fields": 1,
+    "devices": 1,
     "config": 1,
     "artefacts": 1,
     "data": 2,

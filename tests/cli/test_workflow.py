@@ -58,6 +58,25 @@ def test_all_three_artefacts_have_the_same_metrics(cli: Cli, checkpoint: Path, e
     assert found[0]["gallery"] == 6
 
 
+def test_eval_re_ranks_with_the_parameters_given(cli: Cli, checkpoint: Path) -> None:
+    found = [
+        json.loads(cli("eval", checkpoint, "--json", *options).out)["targets"]["synthetic"]
+        for options in ([], ["--rerank", "--lambda", "1"], ["--rerank", "--k1", "2", "--k2", "1", "--lambda", "0"])
+    ]
+    assert [metrics["reranked"] for metrics in found] == [False, True, True]
+    assert found[1]["mAP"] == found[0]["mAP"]
+    refused = cli("eval", checkpoint, "--k1", "2")
+    assert refused.code == 2
+    assert "--k1, --k2 and --lambda are parameters of re-ranking" in refused.err
+
+
+def test_a_gpu_that_is_not_there_is_one_line(cli: Cli, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    result = cli("eval", checkpoint, "--device", "cuda")
+    assert (result.code, result.out) == (2, "")
+    assert "no 'cuda' here, torch sees 0 GPUs" in result.err
+
+
 def test_eval_tests_what_the_model_was_trained_for(cli: Cli, checkpoint: Path) -> None:
     result = cli("eval", checkpoint)
     assert result.code == 0
@@ -68,7 +87,7 @@ def test_eval_tests_what_the_model_was_trained_for(cli: Cli, checkpoint: Path) -
 def test_a_bound_that_does_not_hold_is_exit_1_after_the_result(cli: Cli, checkpoint: Path) -> None:
     result = cli("eval", checkpoint, "--json", "--fail-under", "mAP=1.01")
     assert result.code == 1
-    assert json.loads(result.out)["schema"] == "reidctl.eval/1"
+    assert json.loads(result.out)["schema"] == "reidctl.eval/2"
     assert "is under 1.01" in result.err
 
 
