@@ -12,11 +12,55 @@ from reidctl.cli.options import Data, Device, Json, Model, OnBadImage, Precision
 from reidctl.errors import CheckFailed, ConfigError, suggestion
 
 if TYPE_CHECKING:
-    from reidctl.config.schema import EvalConfig
+    from reidctl.config.evaluation import EvalConfig
     from reidctl.retrieval.analysis import Analysis
     from reidctl.types import Embeddings, Metrics
 
 RESAMPLES = 1000
+
+AP = Annotated[
+    Literal["market", "trapezoid"] | None,
+    typer.Option("--ap", help="Rule of average precision: Market-1501's, or the Open Model Zoo's.", show_default=False),
+]
+Metric = Annotated[
+    Literal["cosine", "euclidean"] | None,
+    typer.Option("--metric", help="Distance between embeddings.", show_default=False),
+]
+Protocol = Annotated[
+    Literal["market1501", "cuhk03", "single-shot"] | None,
+    typer.Option(
+        "--protocol",
+        help="Rank the whole gallery, or ten random ones of one image an identity (cuhk03: for rank-k only).",
+        show_default=False,
+    ),
+]
+Ranks = Annotated[
+    str | None, typer.Option("--ranks", metavar="K,K,…", help="Ranks to tell, e.g. 1,5,10.", show_default=False)
+]
+FalseMatchRates = Annotated[
+    list[float],
+    typer.Option(
+        "--fpr",
+        metavar="RATE",
+        help="Find the distance that means the same person, where this share of the pairs of different people is "
+        "taken for one, e.g. 0.001; repeatable.",
+    ),
+]
+ByCamera = Annotated[bool, typer.Option("--by-camera", help="Also by camera, and by pairs of cameras.")]
+Bootstrap = Annotated[
+    int | None,
+    typer.Option(
+        "--bootstrap",
+        metavar="N",
+        min=100,
+        help=f"95 % intervals from N draws of other people; {RESAMPLES} with --fpr.",
+        show_default=False,
+    ),
+]
+Bounds = Annotated[
+    list[str],
+    typer.Option("--fail-under", metavar="METRIC=VALUE", help="Exit 1 below it, e.g. mAP=0.7; repeatable."),
+]
 
 
 def evaluate(
@@ -24,57 +68,20 @@ def evaluate(
     data: Data = [],
     root: Root = None,
     rerank: Annotated[bool, typer.Option("--rerank", help="k-reciprocal re-ranking.")] = False,
-    ap: Annotated[
-        Literal["market", "trapezoid"] | None,
-        typer.Option(
-            "--ap", help="Rule of average precision: Market-1501's, or the Open Model Zoo's.", show_default=False
-        ),
-    ] = None,
-    metric: Annotated[
-        Literal["cosine", "euclidean"] | None,
-        typer.Option("--metric", help="Distance between embeddings.", show_default=False),
-    ] = None,
-    protocol: Annotated[
-        Literal["market1501", "cuhk03", "single-shot"] | None,
-        typer.Option(
-            "--protocol",
-            help="Rank the whole gallery, or ten random ones of one image an identity (cuhk03: for rank-k only).",
-            show_default=False,
-        ),
-    ] = None,
-    ranks: Annotated[
-        str | None, typer.Option("--ranks", metavar="K,K,…", help="Ranks to tell, e.g. 1,5,10.", show_default=False)
-    ] = None,
-    fpr: Annotated[
-        list[float],
-        typer.Option(
-            "--fpr",
-            metavar="RATE",
-            help="Find the distance that means the same person, where this share of the pairs of different people is "
-            "taken for one, e.g. 0.001; repeatable.",
-        ),
-    ] = [],
-    by_camera: Annotated[bool, typer.Option("--by-camera", help="Also by camera, and by pairs of cameras.")] = False,
-    bootstrap: Annotated[
-        int | None,
-        typer.Option(
-            "--bootstrap",
-            metavar="N",
-            min=100,
-            help=f"95 % intervals from N draws of other people; {RESAMPLES} with --fpr.",
-            show_default=False,
-        ),
-    ] = None,
+    ap: AP = None,
+    metric: Metric = None,
+    protocol: Protocol = None,
+    ranks: Ranks = None,
+    fpr: FalseMatchRates = [],
+    by_camera: ByCamera = False,
+    bootstrap: Bootstrap = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of random galleries and draws.")] = 0,
     flip: Annotated[bool, typer.Option("--flip", help="Average the embeddings of an image and its mirror.")] = False,
     batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, show_default=False)] = None,
     on_bad_image: OnBadImage = None,
     device: Device = "auto",
     precision: Precision = None,
-    fail_under: Annotated[
-        list[str],
-        typer.Option("--fail-under", metavar="METRIC=VALUE", help="Exit 1 below it, e.g. mAP=0.7; repeatable."),
-    ] = [],
+    fail_under: Bounds = [],
     json: Json = False,
 ) -> None:
     """Test a model: rank-k, mAP and mINP, and which distance means the same person."""
