@@ -13,18 +13,17 @@ from reidctl.cli.reranking import K1, K2, Lambda, Reranking, chosen_reranking, e
 from reidctl.errors import CheckFailed, ConfigError, suggestion
 
 if TYPE_CHECKING:
-    from reidctl.config import Rerank
     from reidctl.config.evaluation import EvalConfig
     from reidctl.retrieval.analysis import Analysis
     from reidctl.types import Embeddings, Metrics
 
 RESAMPLES = 1000
 
-Rule = Annotated[
+AP = Annotated[
     Literal["market", "trapezoid"] | None,
     typer.Option("--ap", help="Rule of average precision: Market-1501's, or the Open Model Zoo's.", show_default=False),
 ]
-Distance = Annotated[
+Metric = Annotated[
     Literal["cosine", "euclidean"] | None,
     typer.Option("--metric", help="Distance between embeddings.", show_default=False),
 ]
@@ -36,7 +35,10 @@ Protocol = Annotated[
         show_default=False,
     ),
 ]
-MatchRates = Annotated[
+Ranks = Annotated[
+    str | None, typer.Option("--ranks", metavar="K,K,…", help="Ranks to tell, e.g. 1,5,10.", show_default=False)
+]
+FalseMatchRates = Annotated[
     list[float],
     typer.Option(
         "--fpr",
@@ -45,7 +47,8 @@ MatchRates = Annotated[
         "taken for one, e.g. 0.001; repeatable.",
     ),
 ]
-Draws = Annotated[
+ByCamera = Annotated[bool, typer.Option("--by-camera", help="Also by camera, and by pairs of cameras.")]
+Bootstrap = Annotated[
     int | None,
     typer.Option(
         "--bootstrap",
@@ -54,6 +57,10 @@ Draws = Annotated[
         help=f"95 % intervals from N draws of other people; {RESAMPLES} with --fpr.",
         show_default=False,
     ),
+]
+Bounds = Annotated[
+    list[str],
+    typer.Option("--fail-under", metavar="METRIC=VALUE", help="Exit 1 below it, e.g. mAP=0.7; repeatable."),
 ]
 
 
@@ -65,15 +72,13 @@ def evaluate(
     k1: K1 = None,
     k2: K2 = None,
     lambda_value: Lambda = None,
-    ap: Rule = None,
-    metric: Distance = None,
+    ap: AP = None,
+    metric: Metric = None,
     protocol: Protocol = None,
-    ranks: Annotated[
-        str | None, typer.Option("--ranks", metavar="K,K,…", help="Ranks to tell, e.g. 1,5,10.", show_default=False)
-    ] = None,
-    fpr: MatchRates = [],
-    by_camera: Annotated[bool, typer.Option("--by-camera", help="Also by camera, and by pairs of cameras.")] = False,
-    bootstrap: Draws = None,
+    ranks: Ranks = None,
+    fpr: FalseMatchRates = [],
+    by_camera: ByCamera = False,
+    bootstrap: Bootstrap = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of random galleries and draws.")] = 0,
     flip: Annotated[bool, typer.Option("--flip", help="Average the embeddings of an image and its mirror.")] = False,
     batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, show_default=False)] = None,
@@ -82,10 +87,7 @@ def evaluate(
     precision: Precision = None,
     input_: InputFacts = None,
     extension: Extension = None,
-    fail_under: Annotated[
-        list[str],
-        typer.Option("--fail-under", metavar="METRIC=VALUE", help="Exit 1 below it, e.g. mAP=0.7; repeatable."),
-    ] = [],
+    fail_under: Bounds = [],
     json: Json = False,
 ) -> None:
     """Test a model: rank-k, mAP and mINP, and which distance means the same person."""
@@ -97,13 +99,13 @@ def evaluate(
     asked: dict[str, Any] = {"ranks": _ranks(ranks), "metric": metric, "protocol": protocol}
     asked["ap"] = {"market": "step", "trapezoid": "trapezoid", None: None}[ap]
     opened = open_model(model, device, precision, input_, extension)
-    reranking = chosen_reranking(opened.settings.rerank, rerank, k1, k2, lambda_value)
+    asked["rerank"] = chosen_reranking(opened.settings.rerank, rerank, k1, k2, lambda_value)
     settings = opened.settings.model_copy(update={key: value for key, value in asked.items() if value is not None})
     details = Details(tuple(fpr), bootstrap or (RESAMPLES if fpr else 0), by_camera, seed)
     found: dict[str, Metrics | Analysis] = {}
     for target in open_targets(data, root, opened.config, on_bad_image):
         query, gallery = embed_target(opened, target, flip, batch_size)
-        found[target.name] = _score(query, gallery, settings, reranking, evaluation_device(device), details)
+        found[target.name] = _score(query, gallery, settings, evaluation_device(device), details)
     show(model, found, json)
     _require({name: metrics_of(each) for name, each in found.items()}, bounds)
 
@@ -119,12 +121,7 @@ class Details:
 
 
 def _score(
-    query: Embeddings,
-    gallery: Embeddings,
-    settings: EvalConfig,
-    reranking: Rerank | None,
-    device: str,
-    details: Details,
+    query: Embeddings, gallery: Embeddings, settings: EvalConfig, device: str, details: Details
 ) -> Metrics | Analysis:
     from reidctl.retrieval import analyse, evaluate
 
@@ -132,7 +129,7 @@ def _score(
         "metric": settings.metric,
         "ranks": settings.ranks,
         "ap_rule": settings.ap,
-        "rerank": reranking,
+        "rerank": settings.rerank,
         "device": device,
         "protocol": settings.protocol,
     }

@@ -1,4 +1,4 @@
-"""The section `eval`."""
+"""The part of the configuration that says how a network is tested."""
 
 from __future__ import annotations
 
