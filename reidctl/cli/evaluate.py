@@ -1,17 +1,22 @@
-"""`reidctl eval`: rank-k and mAP of a checkpoint, ONNX file or IR."""
+"""`reidctl eval`: rank-k, mAP and thresholds of a checkpoint, ONNX file or IR."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from reidctl.cli.findings import metrics_of, show
 from reidctl.cli.options import Data, Device, Json, Model, OnBadImage, Precision, Root
-from reidctl.cli.output import output
 from reidctl.errors import CheckFailed, ConfigError, suggestion
 
 if TYPE_CHECKING:
-    from reidctl.types import Metrics
+    from reidctl.config.schema import EvalConfig
+    from reidctl.retrieval.analysis import Analysis
+    from reidctl.types import Embeddings, Metrics
+
+RESAMPLES = 1000
 
 
 def evaluate(
@@ -29,6 +34,38 @@ def evaluate(
         Literal["cosine", "euclidean"] | None,
         typer.Option("--metric", help="Distance between embeddings.", show_default=False),
     ] = None,
+    protocol: Annotated[
+        Literal["market1501", "cuhk03", "single-shot"] | None,
+        typer.Option(
+            "--protocol",
+            help="Rank the whole gallery, or ten random ones of one image an identity (cuhk03: for rank-k only).",
+            show_default=False,
+        ),
+    ] = None,
+    ranks: Annotated[
+        str | None, typer.Option("--ranks", metavar="K,K,…", help="Ranks to tell, e.g. 1,5,10.", show_default=False)
+    ] = None,
+    fpr: Annotated[
+        list[float],
+        typer.Option(
+            "--fpr",
+            metavar="RATE",
+            help="Find the distance that means the same person, where this share of the pairs of different people is "
+            "taken for one, e.g. 0.001; repeatable.",
+        ),
+    ] = [],
+    by_camera: Annotated[bool, typer.Option("--by-camera", help="Also by camera, and by pairs of cameras.")] = False,
+    bootstrap: Annotated[
+        int | None,
+        typer.Option(
+            "--bootstrap",
+            metavar="N",
+            min=100,
+            help=f"95 % intervals from N draws of other people; {RESAMPLES} with --fpr.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of random galleries and draws.")] = 0,
     flip: Annotated[bool, typer.Option("--flip", help="Average the embeddings of an image and its mirror.")] = False,
     batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, show_default=False)] = None,
     on_bad_image: OnBadImage = None,
@@ -40,45 +77,63 @@ def evaluate(
     ] = [],
     json: Json = False,
 ) -> None:
-    """Test a model: rank-k, mAP and mINP under the protocol of Market-1501."""
+    """Test a model: rank-k, mAP and mINP, and which distance means the same person."""
     from reidctl.cli.targets import embed_target, open_model, open_targets
-    from reidctl.config import Rerank
-    from reidctl.retrieval import evaluate as score
+    from reidctl.retrieval.thresholds import require_shares
 
     bounds = [_bound(text) for text in fail_under]
+    require_shares(fpr)
+    asked: dict[str, Any] = {"ranks": _ranks(ranks), "metric": metric, "protocol": protocol}
+    asked["ap"] = {"market": "step", "trapezoid": "trapezoid", None: None}[ap]
     opened = open_model(model, device, precision)
-    settings = opened.settings
-    found: dict[str, Metrics] = {}
+    settings = opened.settings.model_copy(update={key: value for key, value in asked.items() if value is not None})
+    details = Details(tuple(fpr), bootstrap or (RESAMPLES if fpr else 0), by_camera, seed)
+    found: dict[str, Metrics | Analysis] = {}
     for target in open_targets(data, root, opened.config, on_bad_image):
         query, gallery = embed_target(opened, target, flip, batch_size)
-        found[target.name] = score(
-            query,
-            gallery,
-            metric=metric or settings.metric,
-            ranks=settings.ranks,
-            ap_rule={"market": "step", "trapezoid": "trapezoid", None: settings.ap}[ap],
-            rerank=Rerank() if rerank else settings.rerank,
-        )
-    _show(model, found, json)
-    _require(found, bounds)
+        found[target.name] = _score(query, gallery, settings, rerank, details)
+    show(model, found, json)
+    _require({name: metrics_of(each) for name, each in found.items()}, bounds)
 
 
-def _show(model: str, found: dict[str, Metrics], json: bool) -> None:
-    if json:
-        targets = {name: metrics.as_dict() for name, metrics in found.items()}
-        output.json("reidctl.eval/1", {"model": model, "targets": targets})
-        return
-    ranks = next(iter(found.values())).cmc
-    columns = ["data", *(f"rank-{k}" for k in ranks), "mAP", "mINP", "queries", "gallery", "distance", "AP rule"]
-    rows: list[list[Any]] = []
-    for name, metrics in found.items():
-        figures = [f"{value:.2%}" for value in (*metrics.cmc.values(), metrics.mAP, metrics.mINP)]
-        distance = f"{metrics.metric}, re-ranked" if metrics.reranked else metrics.metric
-        rows.append([name, *figures, metrics.valid_queries, metrics.gallery, distance, metrics.ap_rule])
-    output.table(columns, rows)
-    for name, metrics in found.items():
-        if metrics.invalid_queries:
-            output.note(f"{name}: {metrics.invalid_queries} queries have no match in another camera and are left out")
+@dataclass(frozen=True)
+class Details:
+    """What is asked for beside the figures of `Metrics`."""
+
+    false_match_rates: tuple[float, ...]
+    bootstrap: int
+    by_camera: bool
+    seed: int
+
+
+def _score(
+    query: Embeddings, gallery: Embeddings, settings: EvalConfig, rerank: bool, details: Details
+) -> Metrics | Analysis:
+    from reidctl.config import Rerank
+    from reidctl.retrieval import analyse, evaluate
+
+    scoring: dict[str, Any] = {
+        "metric": settings.metric,
+        "ranks": settings.ranks,
+        "ap_rule": settings.ap,
+        "rerank": Rerank() if rerank else settings.rerank,
+        "protocol": settings.protocol,
+    }
+    if details == Details((), 0, False, details.seed):
+        return evaluate(query, gallery, **scoring, seed=details.seed)
+    return analyse(query, gallery, **scoring, **asdict(details))
+
+
+def _ranks(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        ranks = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--ranks {text}: not whole numbers between commas", "write --ranks 1,5,10") from error
+    if min(ranks) < 1:
+        raise ConfigError(f"--ranks {text}: ranks start at 1", "write --ranks 1,5,10")
+    return ranks
 
 
 def _bound(text: str) -> tuple[str, float]:

@@ -207,6 +207,13 @@ class EvalConfig(StrictModel):
 
     batch_size: Annotated[Positive, Field(description="images a forward pass")] = 64
     metric: Annotated[Literal["cosine", "euclidean"], Field(description="distance between embeddings")] = "cosine"
+    protocol: Annotated[
+        Literal["market1501", "cuhk03", "single-shot"],
+        Field(
+            description="market1501 ranks the whole gallery; cuhk03 takes rank-k from ten random galleries of one "
+            "image an identity, mAP and mINP from the whole one; single-shot takes all from the random ones"
+        ),
+    ] = "market1501"
     ranks: Annotated[
         tuple[Positive, ...], MinLen(1), Field(description="ranks of the cumulative matching characteristic")
     ] = (1, 5, 10, 20)

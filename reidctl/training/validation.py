@@ -74,7 +74,13 @@ def _test(embedder: Embedder, target: ReidData, config: EvalConfig, processes: P
     query, gallery = (_embedded(embedder, part, config, processes) for part in (target.query, target.gallery))
     return processes.on_first(
         lambda: evaluate(
-            query, gallery, metric=config.metric, ranks=config.ranks, ap_rule=config.ap, rerank=config.rerank
+            query,
+            gallery,
+            metric=config.metric,
+            ranks=config.ranks,
+            ap_rule=config.ap,
+            rerank=config.rerank,
+            protocol=config.protocol,
         )
     )
 
