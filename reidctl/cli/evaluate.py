@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from reidctl.cli.findings import metrics_of, show
-from reidctl.cli.options import Data, Device, Json, Model, OnBadImage, Precision, Root
+from reidctl.cli.findings import SCHEMA, document, metrics_of, show
+from reidctl.cli.options import Data, Device, Force, Json, Model, OnBadImage, Precision, Root, Umap
+from reidctl.cli.output import output
 from reidctl.errors import CheckFailed, ConfigError, suggestion
 
 if TYPE_CHECKING:
     from reidctl.config.schema import EvalConfig
+    from reidctl.report import TargetReport
     from reidctl.retrieval.analysis import Analysis
     from reidctl.types import Embeddings, Metrics
 
 RESAMPLES = 1000
+
+ReportFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="DIR",
+        help="Make a folder of all figures as JSON, CSV, Markdown and a page with pictures, with intervals, "
+        "thresholds and cameras.",
+        show_default=False,
+    ),
+]
 
 
 def evaluate(
@@ -75,24 +89,40 @@ def evaluate(
         list[str],
         typer.Option("--fail-under", metavar="METRIC=VALUE", help="Exit 1 below it, e.g. mAP=0.7; repeatable."),
     ] = [],
+    report: ReportFolder = None,
+    umap: Umap = False,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Test a model: rank-k, mAP and mINP, and which distance means the same person."""
     from reidctl.cli.targets import embed_target, open_model, open_targets
+    from reidctl.config import Rerank
+    from reidctl.report import require_report, write_report
     from reidctl.retrieval.thresholds import require_shares
 
     bounds = [_bound(text) for text in fail_under]
     require_shares(fpr)
+    if report:
+        require_report(report, force=force, umap=umap)
     asked: dict[str, Any] = {"ranks": _ranks(ranks), "metric": metric, "protocol": protocol}
+    asked["rerank"] = Rerank() if rerank else None
     asked["ap"] = {"market": "step", "trapezoid": "trapezoid", None: None}[ap]
     opened = open_model(model, device, precision)
     settings = opened.settings.model_copy(update={key: value for key, value in asked.items() if value is not None})
     details = Details(tuple(fpr), bootstrap or (RESAMPLES if fpr else 0), by_camera, seed)
     found: dict[str, Metrics | Analysis] = {}
+    told: list[TargetReport] = []
     for target in open_targets(data, root, opened.config, on_bad_image):
         query, gallery = embed_target(opened, target, flip, batch_size)
-        found[target.name] = _score(query, gallery, settings, rerank, details)
+        if report:
+            told.append(_told(target.name, query, gallery, settings, details, umap))
+            found[target.name] = told[-1].analysis
+        else:
+            found[target.name] = _score(query, gallery, settings, details)
     show(model, found, json)
+    if report:
+        write_report(report, model, told, {"schema": SCHEMA, **document(model, found)}, force=force)
+        output.note(f"report: {report}")
     _require({name: metrics_of(each) for name, each in found.items()}, bounds)
 
 
@@ -106,22 +136,39 @@ class Details:
     seed: int
 
 
-def _score(
-    query: Embeddings, gallery: Embeddings, settings: EvalConfig, rerank: bool, details: Details
-) -> Metrics | Analysis:
-    from reidctl.config import Rerank
-    from reidctl.retrieval import analyse, evaluate
-
-    scoring: dict[str, Any] = {
+def _scoring(settings: EvalConfig, seed: int) -> dict[str, Any]:
+    return {
         "metric": settings.metric,
         "ranks": settings.ranks,
         "ap_rule": settings.ap,
-        "rerank": Rerank() if rerank else settings.rerank,
+        "rerank": settings.rerank,
         "protocol": settings.protocol,
+        "seed": seed,
     }
+
+
+def _score(query: Embeddings, gallery: Embeddings, settings: EvalConfig, details: Details) -> Metrics | Analysis:
+    from reidctl.retrieval import analyse, evaluate
+
+    scoring = _scoring(settings, details.seed)
     if details == Details((), 0, False, details.seed):
-        return evaluate(query, gallery, **scoring, seed=details.seed)
-    return analyse(query, gallery, **scoring, **asdict(details))
+        return evaluate(query, gallery, **scoring)
+    return analyse(query, gallery, **{**scoring, **asdict(details)})
+
+
+def _told(
+    name: str, query: Embeddings, gallery: Embeddings, settings: EvalConfig, details: Details, umap: bool
+) -> TargetReport:
+    from reidctl.report import analyse_in_full, examine
+
+    analysis = analyse_in_full(
+        query,
+        gallery,
+        **_scoring(settings, details.seed),
+        false_match_rates=details.false_match_rates or None,
+        bootstrap=details.bootstrap or RESAMPLES,
+    )
+    return examine(name, query, gallery, analysis, rerank=settings.rerank, umap=umap)
 
 
 def _ranks(text: str | None) -> tuple[int, ...] | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidctl.files import refuse_existing, replacing
+from reidctl.report.embedding_map import require_umap
 from reidctl.report.page import write_page
 from reidctl.report.tables import as_csv, as_json, as_markdown
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from reidctl.report.target import TargetReport
 
 METRICS, QUERIES, NOTE, PAGE = "metrics.json", "queries.csv", "report.md", "report.html"
+
+
+def require_report(folder: Path, *, force: bool, umap: bool) -> None:
+    """Raise what would stop a report at its end: ExistsError for a folder in the way, MissingExtra without UMAP."""
+    refuse_existing(folder, force)
+    if umap:
+        require_umap()
 
 
 def write_report(

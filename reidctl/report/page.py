@@ -50,7 +50,7 @@ def write_page(path: Path, model: str, tested: Sequence[TargetReport]) -> None:
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     targets = [_target(each) for each in tested]
     page = environment.get_template("page.html").render(
-        model=model, targets=targets, style=style, script=script, version=__version__
+        title=Path(model).name, model=model, targets=targets, style=style, script=script, version=__version__
     )
     write_text(path, page)
 

@@ -12,7 +12,7 @@ from reidctl.report.embedding_map import EmbeddingMap, embedding_maps
 from reidctl.report.suspects import Suspects, suspects
 from reidctl.retrieval.analysis import Analysis, analyse
 from reidctl.retrieval.distance import Metric
-from reidctl.retrieval.evaluation import APRule
+from reidctl.retrieval.evaluation import APRule, EvaluationProtocol
 from reidctl.retrieval.ranking import Ranking, rank_gallery
 from reidctl.retrieval.ranks import Matches
 
@@ -52,9 +52,18 @@ def analyse_in_full(
     ranks: Sequence[int] = (1, 5, 10, 20),
     ap_rule: APRule = "step",
     rerank: Rerank | None = None,
+    protocol: EvaluationProtocol = "market1501",
+    seed: int = 0,
+    false_match_rates: Sequence[float] | None = None,
+    bootstrap: int = RESAMPLES,
 ) -> Analysis:
-    """`analyse` with everything that a report tells: intervals, thresholds at RATES, cameras."""
-    different = _different_pairs(query, gallery)
+    """`analyse` with everything that a report tells: intervals, thresholds, cameras.
+
+    false_match_rates: None for those of RATES that the set has pairs enough for.
+    """
+    if false_match_rates is None:
+        different = _different_pairs(query, gallery)
+        false_match_rates = [rate for rate in RATES if rate * different >= 1]
     return analyse(
         query,
         gallery,
@@ -62,8 +71,10 @@ def analyse_in_full(
         ranks=ranks,
         ap_rule=ap_rule,
         rerank=rerank,
-        false_match_rates=[rate for rate in RATES if rate * different >= 1],
-        bootstrap=RESAMPLES,
+        protocol=protocol,
+        seed=seed,
+        false_match_rates=false_match_rates,
+        bootstrap=bootstrap,
         by_camera=True,
     )
 
@@ -83,7 +94,8 @@ def examine(
     """What a report tells of a data set beyond `analysis`, whose metric and rule of AP it takes.
 
     rerank: that of the analysis; topk: gallery images a query; ranking: that of all queries where it is known already;
-    shown: rows of it, by default the WORST queries of the lowest AP and the BEST of the highest; umap: a map by UMAP, too.
+    shown: rows of it, by default the WORST queries of the lowest AP and the BEST of the highest; umap: a map by UMAP,
+    too.
     """
     metrics = analysis.metrics
     if ranking is None:

@@ -20,13 +20,13 @@ FLAGS = (
 LATEST_S = 300
 
 USER = """
-<script>
+<script>{
   const press = text => [...document.querySelectorAll("button")].find(one => one.textContent === text).click();
   press("Best first");
   const filter = document.querySelector("input[type=search]");
   filter.value = "cam 1";
   filter.dispatchEvent(new Event("input"));
-</script>
+}</script>
 """
 
 
