@@ -87,7 +87,7 @@ class Grid:
         if inputs.metric == "cosine":
             return cls(2.0)
         farthest = (_longest(inputs.query_features, "query") + _longest(inputs.gallery_features, "gallery")) ** 2
-        if farthest > np.finfo(np.float32).max:
+        if farthest > float(np.finfo(np.float32).max):
             raise InputError(
                 "features are too long: their squared distances do not fit 32 bits", "divide them all by one number"
             )

@@ -53,7 +53,7 @@ class SingleShot:
         chances = np.random.default_rng([self._seed, query]).random((DRAWS, len(self._people)))
         drawn = distances[self._order[self._starts + (chances * self._lengths).astype(np.int64)]]
         own = np.searchsorted(self._people, self._query_ids[query])
-        match = distances[matches[(chances[:, own] * len(matches)).astype(np.int64)]]
+        match = distances[np.sort(matches)[(chances[:, own] * len(matches)).astype(np.int64)]]
         drawn[:, own] = np.inf
         ranks: Int64 = 1 + (drawn <= match[:, None]).sum(axis=1)
         return ranks

@@ -68,7 +68,7 @@ def test_eval_tests_what_the_model_was_trained_for(cli: Cli, checkpoint: Path) -
 def test_a_bound_that_does_not_hold_is_exit_1_after_the_result(cli: Cli, checkpoint: Path) -> None:
     result = cli("eval", checkpoint, "--json", "--fail-under", "mAP=1.01")
     assert result.code == 1
-    assert json.loads(result.out)["schema"] == "reidctl.eval/1"
+    assert json.loads(result.out)["schema"] == "reidctl.eval/2"
     assert "is under 1.01" in result.err
 
 

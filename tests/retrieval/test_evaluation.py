@@ -176,6 +176,12 @@ def test_embeddings_are_evaluated_with_the_identities_and_cameras_of_their_sampl
     assert evaluate(query, gallery, ap_rule="trapezoid") == evaluate_features(*trial.arguments, ap_rule="trapezoid")
 
 
+def test_zero_vectors_are_compared_by_the_euclidean_metric() -> None:
+    """0 is at squared distance 1 from the match and 4 from the other."""
+    arguments = np.zeros((1, 2)), np.array([[0, 1], [2, 0]]), [1], [1, 2], [0], [1, 1]
+    assert evaluate_features(*arguments, metric="euclidean").mAP == 1
+
+
 def test_one_camera_for_everything_is_explained() -> None:
     trial = noisy_trial(7, queries=5, images=50, people=3, noise=1.0)
     alone = replace(trial, query_cams=np.zeros(5), gallery_cams=np.zeros(50))
@@ -198,6 +204,11 @@ def test_a_gallery_of_other_people_is_explained() -> None:
         ({"gallery_cams": np.zeros(3)}, "gallery: identities .50,. and cameras .3,. must be two equal lists"),
         ({"gallery": np.full((50, 16), np.nan, np.float32)}, "gallery features: row 0 is not finite"),
         ({"query": np.zeros((5, 2, 8), np.float32)}, "query features have shape"),
+        ({"gallery": np.zeros((50, 16), np.float32)}, "gallery features: row 0 is all zeros"),
+        ({"query_ids": np.zeros(4), "query_cams": np.zeros(4)}, "query: 5 features for 4 identities"),
+        ({"query": np.ones((0, 16)), "query_ids": [], "query_cams": []}, "the query is empty"),
+        ({"gallery": np.ones((0, 16)), "gallery_ids": [], "gallery_cams": []}, "the gallery is empty"),
+        ({"gallery_ids": np.full(50, -1)}, "all 50 gallery images are junk"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(change: dict[str, np.ndarray], message: str) -> None:
