@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reidctl.cli.eval_options import (
+    RESAMPLES,
+    Bootstrap,
+    Bounds,
+    ByCamera,
+    MetricName,
+    Protocol,
+    RankList,
+    Rates,
+    ReportFolder,
+    Rule,
+)
 from reidctl.cli.findings import SCHEMA, document, metrics_of, show
 from reidctl.cli.options import Data, Device, Force, Json, Model, OnBadImage, Precision, Root, Umap
 from reidctl.cli.output import output
@@ -19,76 +30,26 @@ if TYPE_CHECKING:
     from reidctl.retrieval.analysis import Analysis
     from reidctl.types import Embeddings, Metrics
 
-RESAMPLES = 1000
-
-ReportFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--report",
-        metavar="DIR",
-        help="Make a folder of all figures as JSON, CSV, Markdown and a page with pictures, with intervals, "
-        "thresholds and cameras.",
-        show_default=False,
-    ),
-]
-
 
 def evaluate(
     model: Model,
     data: Data = [],
     root: Root = None,
     rerank: Annotated[bool, typer.Option("--rerank", help="k-reciprocal re-ranking.")] = False,
-    ap: Annotated[
-        Literal["market", "trapezoid"] | None,
-        typer.Option(
-            "--ap", help="Rule of average precision: Market-1501's, or the Open Model Zoo's.", show_default=False
-        ),
-    ] = None,
-    metric: Annotated[
-        Literal["cosine", "euclidean"] | None,
-        typer.Option("--metric", help="Distance between embeddings.", show_default=False),
-    ] = None,
-    protocol: Annotated[
-        Literal["market1501", "cuhk03", "single-shot"] | None,
-        typer.Option(
-            "--protocol",
-            help="Rank the whole gallery, or ten random ones of one image an identity (cuhk03: for rank-k only).",
-            show_default=False,
-        ),
-    ] = None,
-    ranks: Annotated[
-        str | None, typer.Option("--ranks", metavar="K,K,…", help="Ranks to tell, e.g. 1,5,10.", show_default=False)
-    ] = None,
-    fpr: Annotated[
-        list[float],
-        typer.Option(
-            "--fpr",
-            metavar="RATE",
-            help="Find the distance that means the same person, where this share of the pairs of different people is "
-            "taken for one, e.g. 0.001; repeatable.",
-        ),
-    ] = [],
-    by_camera: Annotated[bool, typer.Option("--by-camera", help="Also by camera, and by pairs of cameras.")] = False,
-    bootstrap: Annotated[
-        int | None,
-        typer.Option(
-            "--bootstrap",
-            metavar="N",
-            min=100,
-            help=f"95 % intervals from N draws of other people; {RESAMPLES} with --fpr.",
-            show_default=False,
-        ),
-    ] = None,
+    ap: Rule = None,
+    metric: MetricName = None,
+    protocol: Protocol = None,
+    ranks: RankList = None,
+    fpr: Rates = [],
+    by_camera: ByCamera = False,
+    bootstrap: Bootstrap = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of random galleries and draws.")] = 0,
     flip: Annotated[bool, typer.Option("--flip", help="Average the embeddings of an image and its mirror.")] = False,
     batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, show_default=False)] = None,
     on_bad_image: OnBadImage = None,
     device: Device = "auto",
     precision: Precision = None,
-    fail_under: Annotated[
-        list[str],
-        typer.Option("--fail-under", metavar="METRIC=VALUE", help="Exit 1 below it, e.g. mAP=0.7; repeatable."),
-    ] = [],
+    fail_under: Bounds = [],
     report: ReportFolder = None,
     umap: Umap = False,
     force: Force = False,
@@ -96,19 +57,15 @@ def evaluate(
 ) -> None:
     """Test a model: rank-k, mAP and mINP, and which distance means the same person."""
     from reidctl.cli.targets import embed_target, open_model, open_targets
-    from reidctl.config import Rerank
     from reidctl.report import require_report, write_report
     from reidctl.retrieval.thresholds import require_shares
 
-    bounds = [_bound(text) for text in fail_under]
+    bounds, listed = [_bound(text) for text in fail_under], _ranks(ranks)
     require_shares(fpr)
     if report:
         require_report(report, force=force, umap=umap)
-    asked: dict[str, Any] = {"ranks": _ranks(ranks), "metric": metric, "protocol": protocol}
-    asked["rerank"] = Rerank() if rerank else None
-    asked["ap"] = {"market": "step", "trapezoid": "trapezoid", None: None}[ap]
     opened = open_model(model, device, precision)
-    settings = opened.settings.model_copy(update={key: value for key, value in asked.items() if value is not None})
+    settings = _asked(opened.settings, listed, metric, protocol, ap, rerank)
     details = Details(tuple(fpr), bootstrap or (RESAMPLES if fpr else 0), by_camera, seed)
     found: dict[str, Metrics | Analysis] = {}
     told: list[TargetReport] = []
@@ -134,6 +91,27 @@ class Details:
     bootstrap: int
     by_camera: bool
     seed: int
+
+
+def _asked(
+    settings: EvalConfig,
+    ranks: tuple[int, ...] | None,
+    metric: MetricName,
+    protocol: Protocol,
+    ap: Rule,
+    rerank: bool,
+) -> EvalConfig:
+    """The model's own settings where no option says otherwise."""
+    from reidctl.config import Rerank
+
+    asked = {
+        "ranks": ranks,
+        "metric": metric,
+        "protocol": protocol,
+        "ap": {"market": "step", "trapezoid": "trapezoid", None: None}[ap],
+        "rerank": Rerank() if rerank else None,
+    }
+    return settings.model_copy(update={key: value for key, value in asked.items() if value is not None})
 
 
 def _scoring(settings: EvalConfig, seed: int) -> dict[str, Any]:
