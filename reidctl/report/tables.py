@@ -81,9 +81,8 @@ def facts(tested: TargetReport) -> str:
     """What the figures were measured on, in one line."""
     metrics = tested.analysis.metrics
     distance = f"{metrics.metric} distance" + (", re-ranked" if metrics.reranked else "")
-    return (
-        f"{metrics.valid_queries:,} queries, {metrics.gallery:,} gallery images, {distance}, AP rule {metrics.ap_rule}"
-    )
+    counts = f"{metrics.valid_queries:,} queries, {metrics.gallery:,} gallery images"
+    return f"{counts}, {distance}, AP rule {metrics.ap_rule}, protocol {metrics.protocol}"
 
 
 def figures(tested: TargetReport) -> list[tuple[str, str, float]]:

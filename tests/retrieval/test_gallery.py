@@ -70,7 +70,7 @@ def test_many_images_take_several_rows_under_one_another(tmp_path: Path) -> None
     (path,) = draw_rank_galleries(wide, QUERIES, GALLERY, tmp_path, topk=13)
     with Image.open(path) as picture:
         assert picture.width == LEFT + 10 * PITCH - 12 + 20
-        second = TOP + 256 + 58 + 10
+        second = TOP + 248 + 58 + 10
         assert pixel(picture, LEFT + 2, second + 128) == RED
         assert pixel(picture, LEFT + 3 * PITCH + 2, second + 128) == PAPER
 
