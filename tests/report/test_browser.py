@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,13 @@ def test_a_complaint_would_be_heard(browser: str, text: str, tmp_path: Path) -> 
     document, complaints = opened(browser, text.replace('"use strict";', '"use strict"; nowhere();'), tmp_path)
     assert 'data-ready="true"' not in document
     assert "nowhere is not defined" in complaints[0]
+
+
+def test_one_data_set_is_shown_at_a_time(browser: str, report: TargetReport, tmp_path: Path) -> None:
+    write_page(tmp_path / "two.html", "net", [report, replace(report, name="other")])
+    text = (tmp_path / "two.html").read_text(encoding="utf-8")
+    press = '<script>document.querySelector("nav button:last-child").click();</script>'
+    for user, hidden in (("", [False, True]), (press, [True, False])):
+        document, complaints = opened(browser, text.replace("</body>", f"{user}</body>"), tmp_path)
+        assert complaints == []
+        assert ["hidden" in tag for tag in re.findall(r"<main ([^>]*)>", document)] == hidden
