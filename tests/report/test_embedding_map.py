@@ -40,7 +40,7 @@ def test_umap_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_umap_is_asked_for_the_same_map_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """UMAP itself takes a minute to start, so a stand-in answers here: what is asked of it is what counts."""
+    """UMAP itself takes long to start, so a stand-in answers here: what is asked of it is what counts."""
     asked = {}
 
     class Stand:
