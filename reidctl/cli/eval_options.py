@@ -9,11 +9,11 @@ import typer
 
 RESAMPLES = 1000
 
-Rule = Annotated[
+AP = Annotated[
     Literal["market", "trapezoid"] | None,
     typer.Option("--ap", help="Rule of average precision: Market-1501's, or the Open Model Zoo's.", show_default=False),
 ]
-MetricName = Annotated[
+Metric = Annotated[
     Literal["cosine", "euclidean"] | None,
     typer.Option("--metric", help="Distance between embeddings.", show_default=False),
 ]
@@ -25,10 +25,10 @@ Protocol = Annotated[
         show_default=False,
     ),
 ]
-RankList = Annotated[
+Ranks = Annotated[
     str | None, typer.Option("--ranks", metavar="K,K,…", help="Ranks to tell, e.g. 1,5,10.", show_default=False)
 ]
-Rates = Annotated[
+FalseMatchRates = Annotated[
     list[float],
     typer.Option(
         "--fpr",

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reidctl.cli.eval_options import (
+    AP,
     RESAMPLES,
     Bootstrap,
     Bounds,
     ByCamera,
-    MetricName,
+    FalseMatchRates,
+    Metric,
     Protocol,
-    RankList,
-    Rates,
+    Ranks,
     ReportFolder,
-    Rule,
 )
 from reidctl.cli.findings import SCHEMA, document, metrics_of, show
 from reidctl.cli.options import Data, Device, Force, Json, Model, OnBadImage, Precision, Root, Umap
@@ -25,7 +25,7 @@ from reidctl.cli.output import output
 from reidctl.errors import CheckFailed, ConfigError, suggestion
 
 if TYPE_CHECKING:
-    from reidctl.config.schema import EvalConfig
+    from reidctl.config.evaluation import EvalConfig
     from reidctl.report import TargetReport
     from reidctl.retrieval.analysis import Analysis
     from reidctl.types import Embeddings, Metrics
@@ -36,11 +36,11 @@ def evaluate(
     data: Data = [],
     root: Root = None,
     rerank: Annotated[bool, typer.Option("--rerank", help="k-reciprocal re-ranking.")] = False,
-    ap: Rule = None,
-    metric: MetricName = None,
+    ap: AP = None,
+    metric: Metric = None,
     protocol: Protocol = None,
-    ranks: RankList = None,
-    fpr: Rates = [],
+    ranks: Ranks = None,
+    fpr: FalseMatchRates = [],
     by_camera: ByCamera = False,
     bootstrap: Bootstrap = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of random galleries and draws.")] = 0,
@@ -96,9 +96,9 @@ class Details:
 def _asked(
     settings: EvalConfig,
     ranks: tuple[int, ...] | None,
-    metric: MetricName,
+    metric: Metric,
     protocol: Protocol,
-    ap: Rule,
+    ap: AP,
     rerank: bool,
 ) -> EvalConfig:
     """The model's own settings where no option says otherwise."""

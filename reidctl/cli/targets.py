@@ -17,7 +17,7 @@ from reidctl.types import ReidData, Spec
 
 if TYPE_CHECKING:
     from reidctl.config import RunConfig
-    from reidctl.config.schema import EvalConfig
+    from reidctl.config.evaluation import EvalConfig
     from reidctl.data.problems import Report
     from reidctl.data.sources import OnBadImage
     from reidctl.runtimes.opening import ImageEmbedder
@@ -36,7 +36,7 @@ class OpenedModel:
     @property
     def settings(self) -> EvalConfig:
         """How it is tested unless options say otherwise."""
-        from reidctl.config.schema import EvalConfig
+        from reidctl.config.evaluation import EvalConfig
 
         return self.config.eval if self.config else EvalConfig()
 

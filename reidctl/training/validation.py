@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from reidctl.config.schema import EvalConfig, RunConfig
+from reidctl.config.evaluation import EvalConfig
+from reidctl.config.schema import RunConfig
 from reidctl.data.loader import normalize
 from reidctl.retrieval.embedding import embed
 from reidctl.retrieval.evaluation import evaluate
