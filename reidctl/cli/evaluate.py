@@ -3,65 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reidctl.cli.findings import metrics_of, show
-from reidctl.cli.options import Data, Device, Extension, InputFacts, Json, Model, OnBadImage, Precision, Root
+from reidctl.cli.eval_options import (
+    AP,
+    RESAMPLES,
+    Bootstrap,
+    Bounds,
+    ByCamera,
+    FalseMatchRates,
+    Metric,
+    Protocol,
+    Ranks,
+    ReportFolder,
+)
+from reidctl.cli.findings import SCHEMA, document, metrics_of, show
+from reidctl.cli.options import (
+    Data,
+    Device,
+    Extension,
+    Force,
+    InputFacts,
+    Json,
+    Model,
+    OnBadImage,
+    Precision,
+    Root,
+    Umap,
+)
+from reidctl.cli.output import output
 from reidctl.cli.reranking import K1, K2, Lambda, Reranking, chosen_reranking, evaluation_device
 from reidctl.errors import CheckFailed, ConfigError, suggestion
 
 if TYPE_CHECKING:
     from reidctl.config.evaluation import EvalConfig
+    from reidctl.report import TargetReport
     from reidctl.retrieval.analysis import Analysis
     from reidctl.types import Embeddings, Metrics
 
-RESAMPLES = 1000
-
-AP = Annotated[
-    Literal["market", "trapezoid"] | None,
-    typer.Option("--ap", help="Rule of average precision: Market-1501's, or the Open Model Zoo's.", show_default=False),
-]
-Metric = Annotated[
-    Literal["cosine", "euclidean"] | None,
-    typer.Option("--metric", help="Distance between embeddings.", show_default=False),
-]
-Protocol = Annotated[
-    Literal["market1501", "cuhk03", "single-shot"] | None,
-    typer.Option(
-        "--protocol",
-        help="Rank the whole gallery, or ten random ones of one image an identity (cuhk03: for rank-k only).",
-        show_default=False,
-    ),
-]
-Ranks = Annotated[
-    str | None, typer.Option("--ranks", metavar="K,K,…", help="Ranks to tell, e.g. 1,5,10.", show_default=False)
-]
-FalseMatchRates = Annotated[
-    list[float],
-    typer.Option(
-        "--fpr",
-        metavar="RATE",
-        help="Find the distance that means the same person, where this share of the pairs of different people is "
-        "taken for one, e.g. 0.001; repeatable.",
-    ),
-]
-ByCamera = Annotated[bool, typer.Option("--by-camera", help="Also by camera, and by pairs of cameras.")]
-Bootstrap = Annotated[
-    int | None,
-    typer.Option(
-        "--bootstrap",
-        metavar="N",
-        min=100,
-        help=f"95 % intervals from N draws of other people; {RESAMPLES} with --fpr.",
-        show_default=False,
-    ),
-]
-Bounds = Annotated[
-    list[str],
-    typer.Option("--fail-under", metavar="METRIC=VALUE", help="Exit 1 below it, e.g. mAP=0.7; repeatable."),
-]
+RULES = {"market": "step", "trapezoid": "trapezoid"}
+"""Rules of average precision: what users call them, and what they are called within."""
 
 
 def evaluate(
@@ -88,25 +71,39 @@ def evaluate(
     input_: InputFacts = None,
     extension: Extension = None,
     fail_under: Bounds = [],
+    report: ReportFolder = None,
+    umap: Umap = False,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Test a model: rank-k, mAP and mINP, and which distance means the same person."""
     from reidctl.cli.targets import embed_target, open_model, open_targets
+    from reidctl.report import require_report, write_report
     from reidctl.retrieval.thresholds import require_shares
 
     bounds = [_bound(text) for text in fail_under]
+    asked: dict[str, Any] = {"ranks": _ranks(ranks), "metric": metric, "protocol": protocol, "ap": ap and RULES[ap]}
     require_shares(fpr)
-    asked: dict[str, Any] = {"ranks": _ranks(ranks), "metric": metric, "protocol": protocol}
-    asked["ap"] = {"market": "step", "trapezoid": "trapezoid", None: None}[ap]
+    if report:
+        require_report(report, force=force, umap=umap)
     opened = open_model(model, device, precision, input_, extension)
     asked["rerank"] = chosen_reranking(opened.settings.rerank, rerank, k1, k2, lambda_value)
     settings = opened.settings.model_copy(update={key: value for key, value in asked.items() if value is not None})
-    details = Details(tuple(fpr), bootstrap or (RESAMPLES if fpr else 0), by_camera, seed)
+    details = Details(tuple(fpr), bootstrap or (RESAMPLES if fpr else 0), by_camera)
+    scoring = _scoring(settings, evaluation_device(device), seed)
     found: dict[str, Metrics | Analysis] = {}
+    told: list[TargetReport] = []
     for target in open_targets(data, root, opened.config, on_bad_image):
         query, gallery = embed_target(opened, target, flip, batch_size)
-        found[target.name] = _score(query, gallery, settings, evaluation_device(device), details)
+        if report:
+            told.append(_told(target.name, query, gallery, scoring, details, umap))
+            found[target.name] = told[-1].analysis
+        else:
+            found[target.name] = _score(query, gallery, scoring, details)
     show(model, found, json)
+    if report:
+        write_report(report, model, told, {"schema": SCHEMA, **document(model, found)}, force=force)
+        output.note(f"report: {report}")
     _require({name: metrics_of(each) for name, each in found.items()}, bounds)
 
 
@@ -117,25 +114,36 @@ class Details:
     false_match_rates: tuple[float, ...]
     bootstrap: int
     by_camera: bool
-    seed: int
 
 
-def _score(
-    query: Embeddings, gallery: Embeddings, settings: EvalConfig, device: str, details: Details
-) -> Metrics | Analysis:
-    from reidctl.retrieval import analyse, evaluate
-
-    scoring: dict[str, Any] = {
+def _scoring(settings: EvalConfig, device: str, seed: int) -> dict[str, Any]:
+    return {
         "metric": settings.metric,
         "ranks": settings.ranks,
         "ap_rule": settings.ap,
         "rerank": settings.rerank,
-        "device": device,
         "protocol": settings.protocol,
+        "device": device,
+        "seed": seed,
     }
-    if details == Details((), 0, False, details.seed):
-        return evaluate(query, gallery, **scoring, seed=details.seed)
+
+
+def _score(query: Embeddings, gallery: Embeddings, scoring: dict[str, Any], details: Details) -> Metrics | Analysis:
+    from reidctl.retrieval import analyse, evaluate
+
+    if details == Details((), 0, by_camera=False):
+        return evaluate(query, gallery, **scoring)
     return analyse(query, gallery, **scoring, **asdict(details))
+
+
+def _told(
+    name: str, query: Embeddings, gallery: Embeddings, scoring: dict[str, Any], details: Details, umap: bool
+) -> TargetReport:
+    from reidctl.report import analyse_in_full, examine
+
+    rates, draws = details.false_match_rates or None, details.bootstrap or RESAMPLES
+    analysis = analyse_in_full(query, gallery, **scoring, false_match_rates=rates, bootstrap=draws)
+    return examine(name, query, gallery, analysis, rerank=scoring["rerank"], umap=umap)
 
 
 def _ranks(text: str | None) -> tuple[int, ...] | None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from reidctl.retrieval.thresholds import OperatingPoint
     from reidctl.types import Metrics
 
+SCHEMA = "reidctl.eval/2"
+
 
 def metrics_of(found: Metrics | Analysis) -> Metrics:
     """The figures that every evaluation has."""
@@ -23,11 +25,15 @@ def metrics_of(found: Metrics | Analysis) -> Metrics:
     return found if isinstance(found, Metrics) else found.metrics
 
 
+def document(model: str, found: Mapping[str, Metrics | Analysis]) -> dict[str, Any]:
+    """What was found on each target, by name, as plain values."""
+    return {"model": model, "targets": {name: each.as_dict() for name, each in found.items()}}
+
+
 def show(model: str, found: Mapping[str, Metrics | Analysis], json: bool) -> None:
     """Print what was found on each target, by name."""
     if json:
-        targets = {name: each.as_dict() for name, each in found.items()}
-        output.json("reidctl.eval/2", {"model": model, "targets": targets})
+        output.json(SCHEMA, document(model, found))
         return
     from reidctl.retrieval.analysis import Analysis
 

@@ -50,10 +50,26 @@ class Ranking:
             self.average_precision[rows],
         )
 
-    def worst(self, count: int) -> Ranking:
-        """The valid queries of the lowest AP, lowest first."""
+    def worst_rows(self, count: int) -> Int64:
+        """[N] the rows of the valid queries of the lowest AP, lowest first, earlier rows first among equals."""
         valid = np.flatnonzero(~np.isnan(self.average_precision))
-        return self.take(valid[np.argsort(self.average_precision[valid], kind="stable")[:count]])
+        return valid[np.argsort(self.average_precision[valid], kind="stable")[:count]]
+
+    def best_rows(self, count: int) -> Int64:
+        """[N] the rows of the valid queries of the highest AP, highest first, earlier rows first among equals."""
+        valid = np.flatnonzero(~np.isnan(self.average_precision))
+        return valid[np.argsort(-self.average_precision[valid], kind="stable")[:count]]
+
+    def random_rows(self, count: int, seed: int) -> Int64:
+        """[N] rows of any queries in their order, the same for the same seed."""
+        drawn = np.random.default_rng(seed).permutation(len(self.queries))[:count]
+        return np.sort(drawn)
+
+    def worst_rows_of_each(self, cameras: ArrayLike, count: int) -> Int64:
+        """[N] `worst_rows` of each camera, the cameras ascending; cameras [Q] are those of the rows."""
+        cameras = np.asarray(cameras)
+        ordered = self.worst_rows(len(self.queries))
+        return np.concatenate([ordered[cameras[ordered] == camera][:count] for camera in np.unique(cameras)])
 
 
 def rank_gallery(

@@ -20,6 +20,7 @@ LAYERS = {
     "artefacts": 1,
     "data": 2,
     "retrieval": 2,
+    "report": 3,
     "runtimes": 3,
     "loggers": 3,
     "weights": 3,
