@@ -65,6 +65,14 @@ def test_a_plain_evaluation_says_its_rule_and_protocol_and_no_more(cli: Cli, che
     assert {"intervals", "pairs"} & found.keys() == set()
 
 
+def test_several_data_sets_are_each_scored_as_alone(cli: Cli, checkpoint: Path) -> None:
+    others = PEOPLE.replace("test_identities: 5", "test_identities: 4")
+    alone = [json.loads(cli("eval", checkpoint, "--data", data, "--json").out)["targets"] for data in (PEOPLE, others)]
+    together = json.loads(cli("eval", checkpoint, "--data", PEOPLE, "--data", others, "--json").out)["targets"]
+    assert together == {"synthetic": alone[0]["synthetic"], "synthetic-2": alone[1]["synthetic"]}
+    assert together["synthetic"] != together["synthetic-2"]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
