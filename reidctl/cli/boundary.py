@@ -47,7 +47,8 @@ def guarded(run: Callable[[], object], debug: bool = False) -> int:
 def _ended(exit_: SystemExit, debug: bool) -> int:
     """The exit code of a command that ended by itself, or by what Typer made an exit of without a line."""
     cause: BaseException = exit_
-    while above := cause.__cause__ or cause.__context__:
+    # What was raised `from None` has had its say.
+    while above := cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__):
         cause = above
         if isinstance(cause, KeyboardInterrupt):
             return _report(debug, "interrupted", None, INTERRUPTED)

@@ -45,7 +45,7 @@ def together() -> Iterator[Processes]:
     except BaseException as error:
         if not _is_first_error(store):
             time.sleep(LAST_WORDS)
-            raise SystemExit(_exit_code(error)) from error
+            raise SystemExit(_exit_code(error)) from None  # It is told elsewhere.
         raise
     finally:
         dist.destroy_process_group()

@@ -64,16 +64,6 @@ def test_swapped_colours_are_noticed(cli: Cli, tmp_path: Path) -> None:
     assert ("it seems to take RGB, not BGR; try --input rgb" in wrong.err) == (figures[0] > figures[1] + 0.05)
 
 
-def test_published_networks_notice_swapped_colours(cli: Cli, real_data: Path) -> None:
-    model = real_data / "models" / "omz" / "person-reidentification-retail-0267.onnx"
-    result = cli("eval", model, "--data", "market1501", "--root", real_data / "data", "--input", "bgr")
-    assert "it seems to take RGB, not BGR; try --input rgb" in result.err
-    model = real_data / "models" / "omz" / "0287-FP32"
-    result = cli("eval", model, "--data", "market1501", "--root", real_data / "data", "--input", "bgr", "--json")
-    assert "red and blue" not in result.err
-    assert json.loads(result.out)["targets"]["market1501"]["rank1"] == pytest.approx(0.938, abs=0.001)
-
-
 def test_each_bad_file_is_one_line_and_exit_2(cli: Cli, tmp_path: Path) -> None:
     lone = colour_xml(tmp_path / "lone.xml")
     lone.with_suffix(".bin").unlink()

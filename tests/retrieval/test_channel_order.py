@@ -1,12 +1,15 @@
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from reidctl.api import load_dataset
 from reidctl.retrieval.channel_order import swapped_order_fits_better
-from reidctl.types import ArtefactInfo, ImageSpec, Sample
+from reidctl.runtimes import open_embedder
+from reidctl.types import ArtefactInfo, ImageSpec, Sample, Spec
 
 SIZE = (32, 16)
 
@@ -71,3 +74,12 @@ def test_chance_alone_is_not_taken_for_a_finding() -> None:
             return self.rng.normal(size=(len(images), 16)).astype(np.float32)
 
     assert not any(swapped_order_fits_better(Noise(seed), *people(40, seed)) for seed in range(20))
+
+
+@pytest.mark.parametrize(("name", "order"), [("person-reidentification-retail-0267.onnx", "rgb"), ("0287-FP32", "bgr")])
+def test_published_networks_know_their_order(real_data: Path, name: str, order: str) -> None:
+    data = load_dataset("market1501", real_data / "data")
+    for told in ("rgb", "bgr"):
+        spec = Spec(name="openvino", foreign={"color_order": told})
+        embedder = open_embedder(real_data / "models" / "omz" / name, runtime=spec)
+        assert swapped_order_fits_better(embedder, data.query, data.gallery) == (told != order)
