@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-all test-gpu check docs bench clean
+.PHONY: help install demo test test-all test-gpu browser check docs bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +29,10 @@ test-all: $(INSTALLED)  ## Run the slow tests and those of the plugin packages t
 
 test-gpu: $(INSTALLED)  ## Run the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu
+
+browser:  ## Install Debian's Chromium, in which the tests open reports (needs root)
+	apt-get update
+	apt-get install --yes --no-install-recommends chromium
 
 check: $(INSTALLED)  ## Lint, types, import layers, freshness of the generated docs
 	$(BIN)/ruff check .

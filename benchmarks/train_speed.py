@@ -122,7 +122,7 @@ def train_plainly(config: RunConfig, seconds: float) -> None:
     import torch
 
     from reidctl.data.sources import load_sources
-    from reidctl.training.device import resolve_device
+    from reidctl.devices import resolve_device
     from reidctl.training.steps import timed
 
     torch.manual_seed(0)

@@ -186,7 +186,8 @@ class Metrics:
     """What an evaluation found; fractions of 1.
 
     cmc[k] is the share of valid queries with a match among the first k; a query whose identity
-    no other camera of the gallery saw is invalid: left out of every mean and counted.
+    no other camera of the gallery saw is invalid: left out of every mean and counted. Protocols cuhk03 and
+    single-shot draw galleries at random, from `seed`; market1501 draws nothing and has none.
     """
 
     cmc: dict[int, float]
@@ -198,6 +199,8 @@ class Metrics:
     ap_rule: Literal["step", "trapezoid"] = "step"
     metric: Literal["cosine", "euclidean"] = "cosine"
     reranked: bool = False
+    protocol: Literal["market1501", "cuhk03", "single-shot"] = "market1501"
+    seed: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for `--json`: rank-k as `rank1`, `rank5`, …"""
@@ -211,6 +214,8 @@ class Metrics:
             "ap_rule": self.ap_rule,
             "metric": self.metric,
             "reranked": self.reranked,
+            "protocol": self.protocol,
+            "seed": self.seed,
         }
 
 

@@ -34,18 +34,16 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(_globals)
     named = next((argument for argument in arguments if not argument.startswith("-")), None)
-    chosen = [entry for entry in commands.entries if entry.name == named]
+    chosen = any(named in (entry.name, f"{entry.package}:{entry.name}") for entry in commands.entries)
     completing = "_REIDCTL_COMPLETE" in os.environ
-    if chosen and not completing:
-        _add(app, named, commands.load(chosen[0].name))
+    if named and chosen and not completing:
+        _add(app, named, commands.load(named))
         return app
-    for entry in commands.entries:
+    for name, entry in zip(commands.names(), commands.entries, strict=True):
         if entry.package == OWN_PACKAGE:
-            _add(app, entry.name, entry.load())
+            _add(app, name, entry.load())
         else:
-            app.command(entry.name, help=f"From {entry.package} {entry.version}.", rich_help_panel="Plugins")(
-                _stub(entry)
-            )
+            app.command(name, help=f"From {entry.package} {entry.version}.", rich_help_panel="Plugins")(_stub(entry))
     return app
 
 

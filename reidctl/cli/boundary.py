@@ -23,7 +23,7 @@ def guarded(run: Callable[[], object], debug: bool = False) -> int:
     try:
         run()
     except SystemExit as exit_:
-        return exit_.code if isinstance(exit_.code, int) else 0
+        return _ended(exit_, debug)
     except KeyboardInterrupt:
         return _report(debug, "interrupted", None, INTERRUPTED)
     except ReidError as error:
@@ -42,6 +42,20 @@ def guarded(run: Callable[[], object], debug: bool = False) -> int:
             debug, f"internal error: {reason}", "this is a bug; --debug shows the traceback to report", INTERNAL
         )
     return 0
+
+
+def _ended(exit_: SystemExit, debug: bool) -> int:
+    """The exit code of a command that ended by itself, or by what Typer made an exit of without a line."""
+    cause: BaseException = exit_
+    while above := cause.__cause__ or cause.__context__:
+        cause = above
+        if isinstance(cause, KeyboardInterrupt):
+            return _report(debug, "interrupted", None, INTERRUPTED)
+        if isinstance(cause, BrokenPipeError):
+            return 0
+    if isinstance(exit_.code, str):
+        return _report(debug, exit_.code, None, 1)
+    return exit_.code or 0
 
 
 def _system(error: OSError) -> tuple[str, str | None]:

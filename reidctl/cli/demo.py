@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reidctl.benchmarking import BenchRow
     from reidctl.config import RunConfig
     from reidctl.export import Verification
-    from reidctl.retrieval.ranking import Ranking
+    from reidctl.report import TargetReport
     from reidctl.types import Metrics, ReidData
 
 PRESET = "demo"
@@ -103,7 +103,8 @@ def _test(run: Path, config: RunConfig, folder: Path, steps: Steps) -> tuple[Met
     from reidctl.cli.targets import embed_target, open_model
     from reidctl.config import Rerank
     from reidctl.data.sources import load_targets
-    from reidctl.retrieval import evaluate, rank_gallery
+    from reidctl.report import analyse_in_full, examine
+    from reidctl.retrieval import evaluate
 
     target = load_targets(config.data)[0]
     with steps.step("evaluate") as told:
@@ -112,7 +113,8 @@ def _test(run: Path, config: RunConfig, folder: Path, steps: Steps) -> tuple[Met
         reranked = evaluate(query, gallery, rerank=Rerank())
         told["result"] = f"{_scores(found)}; re-ranked {_scores(reranked)}"
     with steps.step("rank galleries") as told:
-        told.update(_draw(rank_gallery(query, gallery, 10), target, folder / "visrank"))
+        report = examine(target.name, query, gallery, analyse_in_full(query, gallery))
+        told.update(_draw(report, folder / "visrank"))
     return found, target
 
 
@@ -128,15 +130,17 @@ def _export(run: Path, folder: Path, steps: Steps) -> tuple[Path, Path]:
     return onnx, ir
 
 
-def _draw(ranking: Ranking, target: ReidData, folder: Path) -> dict[str, str]:
+def _draw(report: TargetReport, folder: Path) -> dict[str, str]:
     from reidctl.files import replacing
-    from reidctl.retrieval.gallery import draw_rank_galleries, write_html
+    from reidctl.report import write_page
+    from reidctl.retrieval.gallery import draw_rank_galleries
 
-    worst = ranking.worst(GALLERIES)
+    queries = report.query.samples
+    worst = report.ranking.take(report.ranking.worst_rows(GALLERIES))
     with replacing(folder) as temporary:
-        pictures = draw_rank_galleries(worst, target.query, target.gallery, temporary)
-        write_html(worst, target.query, pictures, temporary / "index.html", title=f"{target.name}: worst queries")
-    return {"result": f"the {len(pictures)} worst of {len(target.query)} queries", "path": str(folder / "index.html")}
+        pictures = draw_rank_galleries(worst, queries, report.gallery.samples, temporary)
+        write_page(temporary / "index.html", "reidctl demo", [report])
+    return {"result": f"the {len(pictures)} worst of {len(queries)} queries", "path": str(folder / "index.html")}
 
 
 def _scores(metrics: Metrics) -> str:

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import re
 import sys
 from typing import Any
 
 from reidctl.cli.options import Json
 from reidctl.cli.output import output
 
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "timm",
-    "onnx",
-    "onnxscript",
-    "onnxsim",
-    "openvino",
-    "numpy",
-    "pillow",
-    "pydantic",
-    "typer",
-)
-EXTRAS = {"int8": "nncf", "search": "faiss-cpu", "tensorboard": "tensorboard", "viz": "scikit-learn"}
 CPU_FEATURES = (
     "avx2",
     "avx512f",
@@ -39,12 +26,13 @@ CPU_FEATURES = (
 
 def doctor(json: Json = False) -> None:
     """Print versions, devices, CPU features and what is missing; attach this to a report."""
+    extras = _requirements()
     found: dict[str, Any] = {
         "reidctl": _version("reidctl"),
         "python": f"{platform.python_version()} ({sys.executable})",
         "system": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "extras": {extra: _version(package) for extra, package in EXTRAS.items()},
+        "packages": {name: _version(name) for name in extras.pop("")},
+        "extras": {extra: _all_versions(packages) for extra, packages in extras.items()},
         "cpu": _cpu(),
         "torch": _torch(),
         "openvino": _openvino(),
@@ -57,6 +45,22 @@ def doctor(json: Json = False) -> None:
     for extra, version in found["extras"].items():
         if version is None:
             output.note(f"missing extra: pip install 'reidctl[{extra}]'")
+
+
+def _requirements() -> dict[str, list[str]]:
+    """The packages that our metadata asks for, by extra; those that everyone needs under an empty name."""
+    found: dict[str, list[str]] = {"": []}
+    for line in importlib.metadata.requires("reidctl") or []:
+        package, extra = re.match(r"([\w.-]+)", line), re.search(r"extra == ['\"]([\w-]+)", line)
+        if package and not (extra and extra[1] == "dev"):
+            found.setdefault(extra[1] if extra else "", []).append(package[1])
+    return found
+
+
+def _all_versions(packages: list[str]) -> str | None:
+    """The version of the first, or None where one of them is missing."""
+    versions = [_version(package) for package in packages]
+    return None if None in versions else versions[0]
 
 
 def _version(package: str) -> str | None:

@@ -1,34 +1,68 @@
-"""`reidctl eval`: rank-k and mAP of a checkpoint, ONNX file or IR."""
+"""`reidctl eval`: rank-k, mAP and thresholds of a checkpoint, ONNX file or IR."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reidctl.cli.options import Data, Device, Extension, InputFacts, Json, Model, OnBadImage, Precision, Root
+from reidctl.cli.eval_options import (
+    AP,
+    RESAMPLES,
+    Bootstrap,
+    Bounds,
+    ByCamera,
+    FalseMatchRates,
+    Metric,
+    Protocol,
+    Ranks,
+    ReportFolder,
+)
+from reidctl.cli.findings import SCHEMA, document, metrics_of, show
+from reidctl.cli.options import (
+    Data,
+    Device,
+    Extension,
+    Force,
+    InputFacts,
+    Json,
+    Model,
+    OnBadImage,
+    Precision,
+    Root,
+    Umap,
+)
 from reidctl.cli.output import output
+from reidctl.cli.reranking import K1, K2, Lambda, Reranking, chosen_reranking, evaluation_device
 from reidctl.errors import CheckFailed, ConfigError, suggestion
 
 if TYPE_CHECKING:
-    from reidctl.types import Metrics
+    from reidctl.config.evaluation import EvalConfig
+    from reidctl.report import TargetReport
+    from reidctl.retrieval.analysis import Analysis
+    from reidctl.types import Embeddings, Metrics
+
+RULES = {"market": "step", "trapezoid": "trapezoid"}
+"""Rules of average precision: what users call them, and what they are called within."""
 
 
 def evaluate(
     model: Model,
     data: Data = [],
     root: Root = None,
-    rerank: Annotated[bool, typer.Option("--rerank", help="k-reciprocal re-ranking.")] = False,
-    ap: Annotated[
-        Literal["market", "trapezoid"] | None,
-        typer.Option(
-            "--ap", help="Rule of average precision: Market-1501's, or the Open Model Zoo's.", show_default=False
-        ),
-    ] = None,
-    metric: Annotated[
-        Literal["cosine", "euclidean"] | None,
-        typer.Option("--metric", help="Distance between embeddings.", show_default=False),
-    ] = None,
+    rerank: Reranking = False,
+    k1: K1 = None,
+    k2: K2 = None,
+    lambda_value: Lambda = None,
+    ap: AP = None,
+    metric: Metric = None,
+    protocol: Protocol = None,
+    ranks: Ranks = None,
+    fpr: FalseMatchRates = [],
+    by_camera: ByCamera = False,
+    bootstrap: Bootstrap = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of random galleries and draws.")] = 0,
     flip: Annotated[bool, typer.Option("--flip", help="Average the embeddings of an image and its mirror.")] = False,
     batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, show_default=False)] = None,
     on_bad_image: OnBadImage = None,
@@ -36,51 +70,92 @@ def evaluate(
     precision: Precision = None,
     input_: InputFacts = None,
     extension: Extension = None,
-    fail_under: Annotated[
-        list[str],
-        typer.Option("--fail-under", metavar="METRIC=VALUE", help="Exit 1 below it, e.g. mAP=0.7; repeatable."),
-    ] = [],
+    fail_under: Bounds = [],
+    report: ReportFolder = None,
+    umap: Umap = False,
+    force: Force = False,
     json: Json = False,
 ) -> None:
-    """Test a model: rank-k, mAP and mINP under the protocol of Market-1501."""
+    """Test a model: rank-k, mAP and mINP, and which distance means the same person."""
     from reidctl.cli.targets import embed_target, open_model, open_targets
-    from reidctl.config import Rerank
-    from reidctl.retrieval import evaluate as score
+    from reidctl.report import require_report, write_report
+    from reidctl.retrieval.thresholds import require_shares
 
     bounds = [_bound(text) for text in fail_under]
+    asked: dict[str, Any] = {"ranks": _ranks(ranks), "metric": metric, "protocol": protocol, "ap": ap and RULES[ap]}
+    require_shares(fpr)
+    if report:
+        require_report(report, force=force, umap=umap)
     opened = open_model(model, device, precision, input_, extension)
-    settings = opened.settings
-    found: dict[str, Metrics] = {}
+    asked["rerank"] = chosen_reranking(opened.settings.rerank, rerank, k1, k2, lambda_value)
+    settings = opened.settings.model_copy(update={key: value for key, value in asked.items() if value is not None})
+    details = Details(tuple(fpr), bootstrap or (RESAMPLES if fpr else 0), by_camera)
+    scoring = _scoring(settings, evaluation_device(device), seed)
+    found: dict[str, Metrics | Analysis] = {}
+    told: list[TargetReport] = []
     for target in open_targets(data, root, opened.config, on_bad_image):
         query, gallery = embed_target(opened, target, flip, batch_size)
-        found[target.name] = score(
-            query,
-            gallery,
-            metric=metric or settings.metric,
-            ranks=settings.ranks,
-            ap_rule={"market": "step", "trapezoid": "trapezoid", None: settings.ap}[ap],
-            rerank=Rerank() if rerank else settings.rerank,
-        )
-    _show(model, found, json)
-    _require(found, bounds)
+        if report:
+            told.append(_told(target.name, query, gallery, scoring, details, umap))
+            found[target.name] = told[-1].analysis
+        else:
+            found[target.name] = _score(query, gallery, scoring, details)
+    show(model, found, json)
+    if report:
+        write_report(report, model, told, {"schema": SCHEMA, **document(model, found)}, force=force)
+        output.note(f"report: {report}")
+    _require({name: metrics_of(each) for name, each in found.items()}, bounds)
 
 
-def _show(model: str, found: dict[str, Metrics], json: bool) -> None:
-    if json:
-        targets = {name: metrics.as_dict() for name, metrics in found.items()}
-        output.json("reidctl.eval/1", {"model": model, "targets": targets})
-        return
-    ranks = next(iter(found.values())).cmc
-    columns = ["data", *(f"rank-{k}" for k in ranks), "mAP", "mINP", "queries", "gallery", "distance", "AP rule"]
-    rows: list[list[Any]] = []
-    for name, metrics in found.items():
-        figures = [f"{value:.2%}" for value in (*metrics.cmc.values(), metrics.mAP, metrics.mINP)]
-        distance = f"{metrics.metric}, re-ranked" if metrics.reranked else metrics.metric
-        rows.append([name, *figures, metrics.valid_queries, metrics.gallery, distance, metrics.ap_rule])
-    output.table(columns, rows)
-    for name, metrics in found.items():
-        if metrics.invalid_queries:
-            output.note(f"{name}: {metrics.invalid_queries} queries have no match in another camera and are left out")
+@dataclass(frozen=True)
+class Details:
+    """What is asked for beside the figures of `Metrics`."""
+
+    false_match_rates: tuple[float, ...]
+    bootstrap: int
+    by_camera: bool
+
+
+def _scoring(settings: EvalConfig, device: str, seed: int) -> dict[str, Any]:
+    return {
+        "metric": settings.metric,
+        "ranks": settings.ranks,
+        "ap_rule": settings.ap,
+        "rerank": settings.rerank,
+        "protocol": settings.protocol,
+        "device": device,
+        "seed": seed,
+    }
+
+
+def _score(query: Embeddings, gallery: Embeddings, scoring: dict[str, Any], details: Details) -> Metrics | Analysis:
+    from reidctl.retrieval import analyse, evaluate
+
+    if details == Details((), 0, by_camera=False):
+        return evaluate(query, gallery, **scoring)
+    return analyse(query, gallery, **scoring, **asdict(details))
+
+
+def _told(
+    name: str, query: Embeddings, gallery: Embeddings, scoring: dict[str, Any], details: Details, umap: bool
+) -> TargetReport:
+    from reidctl.report import analyse_in_full, examine
+
+    rates, draws = details.false_match_rates or None, details.bootstrap or RESAMPLES
+    analysis = analyse_in_full(query, gallery, **scoring, false_match_rates=rates, bootstrap=draws)
+    return examine(name, query, gallery, analysis, rerank=scoring["rerank"], umap=umap)
+
+
+def _ranks(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        ranks = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--ranks {text}: not whole numbers between commas", "write --ranks 1,5,10") from error
+    if min(ranks) < 1:
+        raise ConfigError(f"--ranks {text}: ranks start at 1", "write --ranks 1,5,10")
+    return ranks
 
 
 def _bound(text: str) -> tuple[str, float]:

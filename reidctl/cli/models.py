@@ -33,6 +33,8 @@ def info(
     from reidctl.zoo.catalogue import published
 
     preset = name if name in registry.presets.names() and name not in registry.models.names() else None
+    if not preset:
+        registry.models.load(name)
     config = load_config(preset, sets=[] if preset else [f"model={name}"]).config
     size = config.data.image.size
     cost = measure(registry.models.build(config.model, image_size=size), size)

@@ -106,6 +106,7 @@ Weights = Annotated[
 AllowPartial = Annotated[
     bool, typer.Option("--allow-partial", help="Take weights that fit the network only in part, too.")
 ]
+Umap = Annotated[bool, typer.Option("--umap", help="A map of the embeddings by UMAP in the report, too.")]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace what is already there.")]
 
 

@@ -58,7 +58,7 @@ class Output:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
     def json(self, schema: str, values: Mapping[str, Any]) -> None:
-        """Print a result for machines; `schema` names its form and version, e.g. `reidctl.eval/1`."""
+        """Print a result for machines; `schema` names its form and version, e.g. `reidctl.eval/2`."""
         self.text(json.dumps({"schema": schema, **values}, indent=2, ensure_ascii=False))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:

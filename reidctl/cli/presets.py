@@ -10,6 +10,7 @@ from reidctl import registry
 from reidctl.cli.options import Json, names_of
 from reidctl.cli.output import output
 from reidctl.cli.parts import entry_row, listing
+from reidctl.errors import PluginError
 
 app = listing(registry.presets)
 
@@ -17,9 +18,7 @@ app = listing(registry.presets)
 @app.command("list", help="Name every preset and what it is.")
 def list_(json: Json = False) -> None:
     """Name every preset and what it is."""
-    from reidctl.config.presets import preset_title
-
-    rows = [{**entry_row(registry.presets, name), "title": preset_title(name)} for name in registry.presets.names()]
+    rows = [{**entry_row(registry.presets, name), "title": _title(name)} for name in registry.presets.names()]
     if json:
         output.json("reidctl.presets/1", {"presets": rows})
     else:
@@ -38,4 +37,15 @@ def info(
         values = {**entry_row(registry.presets, name), "values": read_preset(name).values}
         output.json("reidctl.preset/1", values)
     else:
-        output.text(preset_path(name).read_text(encoding="utf-8"))
+        output.text(preset_path(name).read_text(encoding="utf-8", errors="replace"))
+
+
+def _title(name: str) -> str:
+    """A broken preset has none; it is one warning, and the others are listed."""
+    from reidctl.config.presets import preset_title
+
+    try:
+        return preset_title(name)
+    except PluginError as error:
+        output.warning(str(error))
+        return ""

@@ -7,7 +7,7 @@ MODEL is a checkpoint, `.onnx`, `.xml`, run folder or preset; a data set `market
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from reidctl.types import ReidData, Spec
 
 if TYPE_CHECKING:
     from reidctl.config import RunConfig
-    from reidctl.config.schema import EvalConfig
+    from reidctl.config.evaluation import EvalConfig
     from reidctl.data.problems import Report
     from reidctl.data.sources import OnBadImage
     from reidctl.runtimes.opening import ImageEmbedder
@@ -36,7 +36,7 @@ class OpenedModel:
     @property
     def settings(self) -> EvalConfig:
         """How it is tested unless options say otherwise."""
-        from reidctl.config.schema import EvalConfig
+        from reidctl.config.evaluation import EvalConfig
 
         return self.config.eval if self.config else EvalConfig()
 
@@ -123,10 +123,20 @@ def open_targets(
     rule: OnBadImage = on_bad_image or (config.data.on_bad_image if config else "error")
     if texts:
         named = [_parse(text) for text in texts]
-        return [load_target(spec, own or root or trained_at, rule) for spec, own in named]
+        return _told_apart([load_target(spec, own or root or trained_at, rule) for spec, own in named])
     if config is None or not config.data.targets:
         raise ConfigError("no data set to test on", "name one: --data market1501 --root DIR")
-    return [load_target(spec, root or trained_at, rule) for spec in config.data.targets]
+    return _told_apart([load_target(spec, root or trained_at, rule) for spec in config.data.targets])
+
+
+def _told_apart(targets: list[ReidData]) -> list[ReidData]:
+    """The targets under names of their own: `market1501`, `market1501-2` for the same in another folder, and so on."""
+    names = [target.name for target in targets]
+    earlier = [names[:place].count(name) for place, name in enumerate(names)]
+    return [
+        replace(target, name=f"{target.name}-{count + 1}") if count else target
+        for target, count in zip(targets, earlier, strict=True)
+    ]
 
 
 def _parse(text: str) -> tuple[Spec, Path | None]:

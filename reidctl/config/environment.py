@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reidctl.config.layers import Layer
 from reidctl.config.reader import read_value
 from reidctl.errors import ConfigError, nearest
+from reidctl.fields import field_rows
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 PREFIX = "REIDCTL_"
 OWN = frozenset({"DEBUG", "PLUGINS", "PLUGINS_STRICT", "TEST_DATA"})
@@ -43,15 +47,26 @@ def _settings_layers(names: list[str]) -> list[Layer]:
         if key in OWN:
             continue
         if head not in RunConfig.model_fields:
-            near = nearest(head, RunConfig.model_fields)
-            if "__" in key or near:
-                path = key.lower().replace("__", ".")
-                raise ConfigError(f"{name}: no such key '{path}'", f"did you mean '{near}'?" if near else None)
+            _refuse_mistyped(name, key, RunConfig)
             continue
         source = Source(Environment)
         source.env_vars = {name.lower(): os.environ[name]}
         layers.append(Layer(name, _parsed(source(), name), text=os.environ[name]))
     return layers
+
+
+def _refuse_mistyped(name: str, key: str, schema: type[BaseModel]) -> None:
+    """ConfigError for a variable that was meant for a key; one that resembles none may be another program's."""
+    path = key.lower().replace("__", ".")
+    near = nearest(path.split(".")[0], schema.model_fields)
+    if near or "." in path:
+        raise ConfigError(f"{name}: no such key '{path}'", f"did you mean '{near}'?" if near else None)
+    inner = [row["name"] for row in field_rows(schema)]
+    near = nearest(path, {known.rpartition(".")[2] for known in inner})
+    if near:
+        meant = [known for known in inner if known.endswith(f".{near}")]
+        variables = " or ".join(PREFIX + known.upper().replace(".", "__") for known in meant)
+        raise ConfigError(f"{name}: no such key '{path}'", f"did you mean {variables}?")
 
 
 def _parsed(value: Any, where: str) -> Any:

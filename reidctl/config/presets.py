@@ -36,5 +36,5 @@ def read_preset(name: str) -> Document:
 
 def preset_title(name: str) -> str:
     """What a preset is: its first line, `# name: …`."""
-    with preset_path(name).open(encoding="utf-8") as file:
+    with preset_path(name).open(encoding="utf-8", errors="replace") as file:
         return file.readline().lstrip("# ").strip().removeprefix(f"{name}: ")

@@ -21,7 +21,9 @@ Mark = tuple[int, int]
 
 _PREFIX = "tag:yaml.org,2002:"
 _SCALARS = {f"{_PREFIX}{tag}" for tag in ("str", "int", "float", "bool", "null")}
+_KINDS = {list: "a list", str: "text", bool: "true or false"}
 _MAX_NODES = 100_000
+_MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,11 @@ def read_file(path: Path, *, last_wins: bool = False) -> Document:
     last_wins: a key given twice is no error; its last value stands.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise ConfigError(f"{path}: larger than a configuration can be", "give the path of a YAML file")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
     except (OSError, ValueError) as error:
@@ -55,7 +61,7 @@ def read_text(text: str, where: str, *, last_wins: bool = False) -> Document:
     if value is None:
         value = {}
     if not isinstance(value, dict):
-        raise ConfigError(f"{where}: expected keys and values at the top, found a {type(value).__name__}")
+        raise ConfigError(f"{where}: expected keys and values at the top, found {_KINDS.get(type(value), 'a number')}")
     return Document(value, reader.marks, tuple(reader.repeats))
 
 

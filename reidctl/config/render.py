@@ -197,10 +197,12 @@ def _described(line: _Line, column: int) -> Iterator[str]:
     if not meaning:
         yield line.text
     elif len(line.text) > column:
-        yield from textwrap.wrap(meaning, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
+        yield from textwrap.wrap(
+            meaning, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ", break_on_hyphens=False
+        )
         yield line.text
     else:
-        first, *others = textwrap.wrap(meaning, WIDTH - column - 4)
+        first, *others = textwrap.wrap(meaning, WIDTH - column - 4, break_on_hyphens=False)
         yield f"{line.text:<{column}}  # {first}"
         yield from (f"{'':<{column}}  # {text}" for text in others)
 

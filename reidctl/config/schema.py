@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import Field, model_validator
 
+from reidctl.config.evaluation import EvalConfig
 from reidctl.config.teacher import TeacherConfig
 from reidctl.types import ImageSpec, Spec, StrictModel
 
@@ -197,32 +198,6 @@ class TrainConfig(StrictModel):
     ] = False
 
 
-class Rerank(StrictModel):
-    """k-reciprocal re-ranking (Zhong et al., CVPR 2017, https://arxiv.org/abs/1701.08398)."""
-
-    k1: Annotated[Positive, Field(description="neighbours that must be reciprocal")] = 20
-    k2: Annotated[Positive, Field(description="neighbours averaged in the query expansion")] = 6
-    lambda_value: Annotated[float, Ge(0), Le(1), Field(description="share of the original distance")] = 0.3
-
-
-class EvalConfig(StrictModel):
-    """How a network is tested."""
-
-    batch_size: Annotated[Positive, Field(description="images a forward pass")] = 64
-    metric: Annotated[Literal["cosine", "euclidean"], Field(description="distance between embeddings")] = "cosine"
-    ranks: Annotated[
-        tuple[Positive, ...], MinLen(1), Field(description="ranks of the cumulative matching characteristic")
-    ] = (1, 5, 10, 20)
-    ap: Annotated[
-        Literal["step", "trapezoid"],
-        Field(
-            description="rule of average precision: step as in Market-1501's papers, trapezoid as in the Open Model Zoo"
-        ),
-    ] = "step"
-    flip: Annotated[bool, Field(description="average the embeddings of an image and its mirror")] = False
-    rerank: Annotated[Rerank | None, Field(description="k-reciprocal re-ranking; null for none")] = None
-
-
 class RunConfig(StrictModel):
     """One training run, complete: what `reidctl train` does, and what every artefact made from it remembers."""
 
@@ -256,7 +231,7 @@ class RunConfig(StrictModel):
     @property
     def run_name(self) -> str:
         """The name of the run's folder."""
-        return self.run or self.preset or self.model.name.replace("/", "-").replace(":", "-")
+        return self.run or (self.preset or self.model.name).replace("/", "-").replace(":", "-")
 
     @model_validator(mode="after")
     def _tested_and_told(self) -> RunConfig:

@@ -1,8 +1,9 @@
 """Distances from query to gallery embeddings, a block of rows at a time.
 
 Every block is one BLAS product: the terms that are not the dot product ride along as extra columns, so no
-second pass touches the block. Block shapes follow from the gallery alone and are padded to whole
-micro-kernels; the distance of two vectors therefore does not depend on what else is computed with them.
+second pass touches the block. Its shape is padded to whole micro-kernels, so that the distance of two vectors depends
+as little as the BLAS allows on what else is computed with them: not at all with AVX-512, in the last bit with AVX2.
+Equal gallery vectors are at exactly the same distance from a query with any BLAS, so that ties are ties everywhere.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from reidctl.types import Float32, Int64
 
     Int32 = NDArray[np.int32]
+    UInt64 = NDArray[np.uint64]
 
 Metric = Literal["cosine", "euclidean"]
 
@@ -32,7 +34,8 @@ TILE_ROWS = 512
 class GalleryDistances:
     """Distances of any queries to one gallery, which is prepared once.
 
-    gallery [G, D] of any float type, an array or a memory map; it is read once and kept as float32.
+    gallery [G, D] of any float type, an array or a memory map; it is read once and kept as float32, in `columns`
+    [D + e, G and padding], the right factor of the product.
     metric: `cosine` is 1 minus the dot product of the L2-normalised vectors, 0…2 (a zero vector is at 1 from
     everything); `euclidean` is the squared Euclidean distance |q|² + |g|² - 2 q·g of the vectors as they are:
     the root would cost time and change no ranking. Rounding can make either of them slightly negative.
@@ -44,31 +47,49 @@ class GalleryDistances:
         self.metric = metric
         self.size, self.dim = gallery.shape
         width = -(-self.size // KERNEL_COLUMNS) * KERNEL_COLUMNS
-        self._columns = np.zeros((self.dim + _EXTRA[metric], width), np.float32)
+        self.columns = np.zeros((self.dim + _EXTRA[metric], width), np.float32)
+        hashes = np.empty(self.size, np.uint64)
         for start in range(0, self.size, TILE_ROWS):
             tile = finite_rows(gallery, start, start + TILE_ROWS, "gallery")
-            self._columns[:, start : start + len(tile)] = _gallery_factor(tile, metric).T
+            factor = _gallery_factor(tile, metric)
+            self.columns[:, start : start + len(tile)] = factor.T
+            hashes[start : start + len(tile)] = _hashes(factor)
+        self.twins = self._twins(hashes)
 
     def blocks(self, queries: Float32) -> Iterator[Float32]:
         """Distances [b, G] float32 of consecutive queries, together [Q, G].
 
         A block is overwritten by the next one: use it or copy it before going on; writing into it is allowed.
         """
+        block: Float32 | None = None
+        for count, factor in self.factors(queries):
+            block = np.empty((len(factor), self.columns.shape[1]), np.float32) if block is None else block
+            np.matmul(factor, self.columns, out=block)
+            block[:, self.twins[0]] = block[:, self.twins[1]]
+            yield block[:count, : self.size]
+
+    def _twins(self, hashes: UInt64) -> tuple[Int64, Int64]:
+        """Gallery images that equal an earlier one, and which: the BLAS may round their distances differently."""
+        _, firsts, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        earlier = firsts[inverse]
+        later = np.flatnonzero(earlier < np.arange(self.size))
+        equal = [bool((self.columns[:, image] == self.columns[:, earlier[image]]).all()) for image in later]
+        later = later[equal]
+        return later, earlier[later]
+
+    def factors(self, queries: Float32) -> Iterator[tuple[int, Float32]]:
+        """(b, left factor [rows, D + e]) of consecutive blocks: its first b rows times `columns` are their distances.
+
+        All have the same number of rows; a factor is overwritten by the next one.
+        """
         _check_matrix(queries, "query")
-        if queries.shape[1] != self.dim:
-            raise InputError(
-                f"query features have {queries.shape[1]} numbers each, gallery features {self.dim}",
-                "both must come from the same model",
-            )
-        width = self._columns.shape[1]
-        rows = min(_block_rows(width), -(-len(queries) // KERNEL_ROWS) * KERNEL_ROWS)
-        factor = np.zeros((rows, len(self._columns)), np.float32)
-        block = np.empty((rows, width), np.float32)
+        _check_widths(queries.shape[1], self.dim)
+        rows = min(_block_rows(self.columns.shape[1]), -(-len(queries) // KERNEL_ROWS) * KERNEL_ROWS)
+        factor = np.zeros((rows, len(self.columns)), np.float32)
         for start in range(0, len(queries), rows):
             tile = finite_rows(queries, start, start + rows, "query")
             factor[: len(tile)] = _query_factor(tile, self.metric)
-            np.matmul(factor, self._columns, out=block)
-            yield block[: len(tile), : self.size]
+            yield len(tile), factor
 
 
 def pair_distances(features: Float32, left: Int64, right: Int32, metric: Metric = "cosine") -> Float32:
@@ -85,9 +106,23 @@ def pair_distances(features: Float32, left: Int64, right: Int32, metric: Metric 
     return distances
 
 
-def prepared(features: Float32, metric: Metric) -> Float32:
-    """Features whose distances are those of the given ones and cost less: L2-normalised for `cosine`."""
-    return unit_rows(features) if metric == "cosine" else features
+def prepared(query_features: Float32, gallery_features: Float32, metric: Metric) -> Float32:
+    """Both as one [Q + G, D] float32 of the same distances at less cost: L2-normalised for `cosine`.
+
+    They are read a tile of rows at a time, so a memory map or another float type costs no second copy.
+    InputError as for `GalleryDistances`.
+    """
+    for part, what in ((query_features, "query"), (gallery_features, "gallery")):
+        _check_matrix(part, what)
+    _check_widths(query_features.shape[1], gallery_features.shape[1])
+    features = np.empty((len(query_features) + len(gallery_features), query_features.shape[1]), np.float32)
+    place = 0
+    for part, what in ((query_features, "query"), (gallery_features, "gallery")):
+        for start in range(0, len(part), TILE_ROWS):
+            tile = finite_rows(part, start, start + TILE_ROWS, what)
+            features[place : place + len(tile)] = unit_rows(tile) if metric == "cosine" else tile
+            place += len(tile)
+    return features
 
 
 def finite_rows(features: Float32, start: int, stop: int, what: str) -> Float32:
@@ -119,6 +154,13 @@ def _gallery_factor(rows: Float32, metric: Metric) -> Float32:
     return np.hstack([rows, one, _squared_norms(rows)])
 
 
+def _hashes(rows: Float32) -> UInt64:
+    """One number a row, the same for equal rows; adding 0 makes one zero of both."""
+    odd = np.random.default_rng(0).integers(2**63, size=rows.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    hashes: UInt64 = (rows + np.float32(0)).view(np.uint32).astype(np.uint64) @ odd
+    return hashes
+
+
 def unit_rows(rows: Float32) -> Float32:
     """L2-normalised rows [N, D]; a zero row stays zero."""
     norms = np.maximum(np.sqrt(_squared_norms(rows)), np.finfo(np.float32).tiny)
@@ -134,6 +176,14 @@ def _squared_norms(rows: Float32) -> Float32:
 def _block_rows(width: int) -> int:
     fitting = BLOCK_BYTES // (4 * max(width, 1)) // KERNEL_ROWS * KERNEL_ROWS
     return max(KERNEL_ROWS, min(BLOCK_ROWS, fitting))
+
+
+def _check_widths(query_dim: int, gallery_dim: int) -> None:
+    if query_dim != gallery_dim:
+        raise InputError(
+            f"query features have {query_dim} numbers each, gallery features {gallery_dim}",
+            "both must come from the same model",
+        )
 
 
 def _check_matrix(features: Float32, what: str) -> None:

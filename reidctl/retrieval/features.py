@@ -60,6 +60,8 @@ def load_features(path: Path) -> FeatureFile:
     """
     import pyarrow
 
+    if not path.exists():
+        raise InputError(f"{path}: no such feature file", "`reidctl embed` writes them")
     files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not files:
         raise InputError(f"{path} holds no feature file", "`reidctl embed` writes them, with the suffix .parquet")

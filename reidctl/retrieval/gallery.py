@@ -1,4 +1,4 @@
-"""Rank galleries: one picture per query, and a page to look through them."""
+"""Rank galleries: one picture per query."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from reidctl.data.images import read_image
 from reidctl.errors import InputError
-from reidctl.files import replacing, write_text
+from reidctl.files import replacing
 from reidctl.retrieval.arrays import thread_pool
 
 if TYPE_CHECKING:
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
 Color = tuple[int, int, int]
 
-TILE_WIDTH, TILE_HEIGHT = 128, 256
-BORDER = 5
-GAP, QUERY_GAP, MARGIN = 12, 44, 20
-HEADER, CAPTION = 62, 30
+TILE_WIDTH, TILE_HEIGHT = 128, 248
+BORDER = 4
+GAP, QUERY_GAP, MARGIN = 12, 56, 20
+HEADER, CAPTION, ROW_GAP = 62, 58, 10
+COLUMNS = 10
+"""Gallery images in a row; more of them take further rows."""
+
 INK: Color = (24, 24, 27)
 PALE: Color = (113, 113, 122)
 PAPER: Color = (255, 255, 255)
@@ -39,10 +42,11 @@ def draw_rank_galleries(
     folder: Path,
     topk: int = 10,
 ) -> list[Path]:
-    """Draw every row of a ranking into folder/<query name>.jpg; the paths, in that order.
+    """Draw every row of a ranking into folder/<query name>.png; the paths, in that order.
 
-    The query stands at the left in black, then its first topk gallery images: green shows the same person, red
-    another one; below each its rank and distance. ranking's positions count query_samples and gallery_samples.
+    The query stands apart at the left in black, then its first topk gallery images, COLUMNS a row: green shows the
+    same person, red another one. Under each stand rank and distance, identity, camera and file; a picture of another
+    shape than the tile keeps it. ranking's positions count query_samples and gallery_samples.
     InputError for an image that cannot be read, or two queries of one name.
     """
     names = [query_samples[query].name for query in ranking.queries]
@@ -55,38 +59,6 @@ def draw_rank_galleries(
         )
 
 
-def write_html(
-    ranking: Ranking,
-    query_samples: Sequence[Sample],
-    pictures: Sequence[Path],
-    path: Path,
-    title: str = "Rank galleries",
-) -> None:
-    """Write a page that shows pictures[i] for row i of the ranking, worst first, to be sorted and filtered.
-
-    The page needs no network; it refers to the pictures by their paths relative to its own folder.
-    """
-    from jinja2 import Template
-
-    rows = [
-        {
-            "name": query_samples[ranking.queries[row]].name,
-            "identity": query_samples[ranking.queries[row]].identity,
-            "camera": query_samples[ranking.queries[row]].camera,
-            "ap": None if math.isnan(ranking.average_precision[row]) else float(ranking.average_precision[row]),
-            "right": int(ranking.correct[row].sum()),
-            "shown": ranking.correct.shape[1],
-            "picture": picture.relative_to(path.parent).as_posix(),
-        }
-        for row, picture in enumerate(pictures)
-    ]
-    rows.sort(key=lambda row: (row["ap"] is None, row["ap"] or 0.0))
-    known = [row["ap"] for row in rows if row["ap"] is not None]
-    template = Template(Path(__file__).with_name("gallery.html").read_text(encoding="utf-8"), autoescape=True)
-    mean = sum(known) / len(known) if known else None
-    write_text(path, template.render(title=title, rows=rows, mean=mean))
-
-
 def _save(
     ranking: Ranking,
     row: int,
@@ -95,29 +67,38 @@ def _save(
     folder: Path,
     topk: int,
 ) -> Path:
-    query = query_samples[ranking.queries[row]]
-    canvas = _canvas(min(topk, ranking.gallery.shape[1]))
+    query, shown = query_samples[ranking.queries[row]], min(topk, ranking.gallery.shape[1])
+    canvas = _canvas(shown)
     draw = ImageDraw.Draw(canvas)
     _write_header(draw, query, float(ranking.average_precision[row]))
-    _put(canvas, draw, MARGIN, query, INK, "query")
-    for place in range(min(topk, ranking.gallery.shape[1])):
-        left = MARGIN + TILE_WIDTH + QUERY_GAP + place * (TILE_WIDTH + GAP)
+    _put(canvas, draw, (MARGIN, HEADER), query, INK, "query")
+    for place in range(shown):
+        corner = _corner(place)
         position = ranking.gallery[row, place]
         if position < 0:
-            draw.rectangle((left, HEADER, left + TILE_WIDTH - 1, HEADER + TILE_HEIGHT - 1), fill=EMPTY)
+            draw.rectangle((*corner, corner[0] + TILE_WIDTH - 1, corner[1] + TILE_HEIGHT - 1), fill=EMPTY)
             continue
         color = RIGHT if ranking.correct[row, place] else WRONG
         caption = f"{place + 1}   {ranking.distances[row, place]:.3f}"
-        _put(canvas, draw, left, gallery_samples[position], color, caption)
-    path = folder / f"{query.name}.jpg"
+        _put(canvas, draw, corner, gallery_samples[position], color, caption)
+    path = folder / f"{query.name}.png"
     with replacing(path) as temporary:
-        canvas.save(temporary, quality=90)
+        canvas.save(temporary)
     return path
 
 
-def _canvas(topk: int) -> Image.Image:
-    width = 2 * MARGIN + TILE_WIDTH + QUERY_GAP + topk * (TILE_WIDTH + GAP) - GAP
-    return Image.new("RGB", (width, HEADER + TILE_HEIGHT + CAPTION + MARGIN // 2), PAPER)
+def _canvas(shown: int) -> Image.Image:
+    columns, rows = min(shown, COLUMNS), math.ceil(shown / COLUMNS)
+    width = 2 * MARGIN + TILE_WIDTH + QUERY_GAP + columns * (TILE_WIDTH + GAP) - GAP
+    height = HEADER + rows * (TILE_HEIGHT + CAPTION + ROW_GAP) - ROW_GAP + MARGIN // 2
+    return Image.new("RGB", (width, height), PAPER)
+
+
+def _corner(place: int) -> tuple[int, int]:
+    """Left and top of the tile of a gallery image."""
+    row, column = divmod(place, COLUMNS)
+    left = MARGIN + TILE_WIDTH + QUERY_GAP + column * (TILE_WIDTH + GAP)
+    return left, HEADER + row * (TILE_HEIGHT + CAPTION + ROW_GAP)
 
 
 def _write_header(draw: ImageDraw.ImageDraw, query: Sample, average_precision: float) -> None:
@@ -127,10 +108,33 @@ def _write_header(draw: ImageDraw.ImageDraw, query: Sample, average_precision: f
     draw.text((MARGIN, 36), facts, PALE, ImageFont.load_default(14))
 
 
-def _put(canvas: Image.Image, draw: ImageDraw.ImageDraw, left: int, sample: Sample, color: Color, caption: str) -> None:
+def _put(
+    canvas: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    corner: tuple[int, int],
+    sample: Sample,
+    color: Color,
+    caption: str,
+) -> None:
+    left, top = corner
     inner = (TILE_WIDTH - 2 * BORDER, TILE_HEIGHT - 2 * BORDER)
-    draw.rectangle((left, HEADER, left + TILE_WIDTH - 1, HEADER + TILE_HEIGHT - 1), fill=color)
-    picture = read_image(sample.image).resize(inner, Image.Resampling.BILINEAR)
-    canvas.paste(picture, (left + BORDER, HEADER + BORDER))
-    middle = (left + TILE_WIDTH // 2, HEADER + TILE_HEIGHT + 8)
-    draw.text(middle, caption, color, ImageFont.load_default(15), anchor="ma")
+    draw.rectangle((left, top, left + TILE_WIDTH - 1, top + TILE_HEIGHT - 1), fill=color)
+    picture = ImageOps.pad(read_image(sample.image), inner, Image.Resampling.BILINEAR, color=EMPTY)
+    canvas.paste(picture, (left + BORDER, top + BORDER))
+    middle, under = left + TILE_WIDTH // 2, top + TILE_HEIGHT
+    draw.text((middle, under + 7), caption, color, ImageFont.load_default(15), anchor="ma")
+    facts = f"id {sample.identity}   cam {sample.camera}"
+    draw.text((middle, under + 26), facts, INK, ImageFont.load_default(12), anchor="ma")
+    font = ImageFont.load_default(11)
+    draw.text((middle, under + 43), shortened(sample.name, font, TILE_WIDTH), PALE, font, anchor="ma")
+
+
+def shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """`text`, its middle left out where it is wider than `width` pixels: names mostly differ at their ends."""
+    kept = text
+    for left_out in range(1, len(text)):
+        if font.getlength(kept) <= width:
+            break
+        head = (len(text) - left_out) // 2
+        kept = f"{text[:head]}…{text[head + left_out :]}"
+    return kept

@@ -13,6 +13,7 @@ from reidctl.retrieval.arrays import row_groups, sort_keys, thread_pool
 from reidctl.retrieval.distance import GalleryDistances, Metric
 
 if TYPE_CHECKING:
+    from reidctl.retrieval.on_device import Block
     from reidctl.types import Float32, Int64
 
 # More groups make the bound on the k-th distance tighter, fewer make it cheaper.
@@ -39,8 +40,10 @@ def search(query_vectors: Float32, gallery_vectors: Float32, k: int = 10, metric
         return joined([nearest(block, k, pool) for block in blocks])
 
 
-def nearest(block: Float32, k: int, pool: Executor) -> Neighbours:
+def nearest(block: Block, k: int, pool: Executor) -> Neighbours:
     """The k smallest distances of each row of block [b, G], or all G if there are fewer."""
+    if not isinstance(block, np.ndarray):
+        return Neighbours(*block.nearest(k))
     return joined(list(pool.map(lambda group: _nearest(block[group], k), row_groups(block))))
 
 

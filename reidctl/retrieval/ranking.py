@@ -50,10 +50,26 @@ class Ranking:
             self.average_precision[rows],
         )
 
-    def worst(self, count: int) -> Ranking:
-        """The valid queries of the lowest AP, lowest first."""
+    def worst_rows(self, count: int) -> Int64:
+        """[N] the rows of the valid queries of the lowest AP, lowest first, earlier rows first among equals."""
         valid = np.flatnonzero(~np.isnan(self.average_precision))
-        return self.take(valid[np.argsort(self.average_precision[valid], kind="stable")[:count]])
+        return valid[np.argsort(self.average_precision[valid], kind="stable")[:count]]
+
+    def best_rows(self, count: int) -> Int64:
+        """[N] the rows of the valid queries of the highest AP, highest first, earlier rows first among equals."""
+        valid = np.flatnonzero(~np.isnan(self.average_precision))
+        return valid[np.argsort(-self.average_precision[valid], kind="stable")[:count]]
+
+    def random_rows(self, count: int, seed: int) -> Int64:
+        """[N] rows of any queries in their order, the same for the same seed."""
+        drawn = np.random.default_rng(seed).permutation(len(self.queries))[:count]
+        return np.sort(drawn)
+
+    def worst_rows_of_each(self, cameras: ArrayLike, count: int) -> Int64:
+        """[N] `worst_rows` of each camera, the cameras ascending; cameras [Q] are those of the rows."""
+        cameras = np.asarray(cameras)
+        ordered = self.worst_rows(len(self.queries))
+        return np.concatenate([ordered[cameras[ordered] == camera][:count] for camera in np.unique(cameras)])
 
 
 def rank_gallery(
@@ -64,11 +80,12 @@ def rank_gallery(
     metric: Metric = "cosine",
     ap_rule: APRule = "step",
     rerank: Rerank | None = None,
+    device: str = "cpu",
 ) -> Ranking:
     """The first topk gallery images of every query, computed a block of queries at a time.
 
-    Ties are listed by gallery position; AP counts them as `evaluate` does. InputError as for `evaluate`, except
-    that queries without a match are ranked too.
+    Ties are listed by gallery position; AP counts them as `evaluate` does. device and errors are as for
+    `evaluate_features`, except that queries without a match are ranked too.
     """
     matches = Matches(query.identities, gallery.identities, query.cameras, gallery.cameras)
     queries, vectors = matches.queries(query.vectors), matches.gallery(gallery.vectors)
@@ -76,7 +93,7 @@ def rank_gallery(
     found: list[MatchRanks] = []
     start = 0
     with thread_pool() as pool:
-        for block in distance_blocks(queries, vectors, metric, rerank):
+        for block in distance_blocks(queries, vectors, metric, rerank, device):
             found.append(matches.ranks(block, start, pool))
             rows, columns, matching = matches.same_identity(start, start + len(block))
             block[rows[~matching], columns[~matching]] = np.inf

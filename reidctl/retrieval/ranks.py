@@ -26,6 +26,7 @@ from reidctl.retrieval.arrays import GROUP_BYTES, key_values, ragged, row_groups
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from reidctl.retrieval.on_device import Block
     from reidctl.types import Float32, Int64
 
     Bool = NDArray[np.bool_]
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 FEW = 16
 # So many 64-bit words are added up before their bytes are; a byte would overflow past 255.
 LANE = 128
+# Columns that stay in the first-level cache while they are compared with one threshold after the other.
+TILE = 64 * LANE
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ class Matches:
         matching = (places < self._own_first[here][rows]) | (places >= self._own_last[here][rows])
         return rows, self._order[places], matching
 
-    def ranks(self, block: Float32, start: int, pool: Executor) -> MatchRanks:
+    def ranks(self, block: Block, start: int, pool: Executor) -> MatchRanks:
         """Ranks of the matches of the queries from start on, whose distances are block [b, G']."""
         rows, columns, matching = self.same_identity(start, start + len(block))
         keys = sort_keys(rows, block[rows, columns])
@@ -140,7 +143,7 @@ class Matches:
         return MatchRanks(within - same + places, counts)
 
 
-def match_ranks(matches: Matches, blocks: Iterable[Float32]) -> MatchRanks:
+def match_ranks(matches: Matches, blocks: Iterable[Block]) -> MatchRanks:
     """Ranks of the matches of all queries, whose distances [b, G'] come in consecutive blocks."""
     parts, start = [], 0
     with thread_pool() as pool:
@@ -150,11 +153,13 @@ def match_ranks(matches: Matches, blocks: Iterable[Float32]) -> MatchRanks:
     return MatchRanks.joined(parts)
 
 
-def count_within(block: Float32, thresholds: Float32, pool: Executor) -> Int64:
+def count_within(block: Block, thresholds: Float32, pool: Executor) -> Int64:
     """How many numbers of row i of block [b, G] are at most thresholds[i, j], as [b, P] int64.
 
     Rows of thresholds [b, P] hold finite numbers first, then -inf as padding, for which the count is 0.
     """
+    if not isinstance(block, np.ndarray):
+        return block.count_within(thresholds)
     parts = pool.map(lambda group: _count_rows(block[group], thresholds[group]), row_groups(block))
     return np.concatenate(list(parts))
 
@@ -170,10 +175,11 @@ def _count_rows(block: Float32, thresholds: Float32) -> Int64:
     many = many[np.argsort(-widths[many])]
     while len(many):
         width = widths[many[0]]
-        rows = max(1, GROUP_BYTES // (near.shape[1] * width))
+        rows = max(1, GROUP_BYTES // (TILE * width))
         picked, many = many[:rows], many[rows:]
-        masks = _mask(block[picked, None, :], thresholds[picked, :width, None])
-        counts[picked, :width] = _count_true(masks)
+        for start in range(0, block.shape[1], TILE):
+            masks = _mask(block[picked, None, start : start + TILE], thresholds[picked, :width, None])
+            counts[picked, :width] += _count_true(masks)
     return counts
 
 

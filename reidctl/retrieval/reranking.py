@@ -11,9 +11,8 @@ the largest of them, over query and gallery alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +21,14 @@ from reidctl.errors import ConfigError
 from reidctl.retrieval.arrays import ragged, row_groups, thread_pool
 from reidctl.retrieval.distance import GalleryDistances, Metric, pair_distances, prepared
 from reidctl.retrieval.nearest import nearest
+from reidctl.retrieval.sparse import JaccardDistances, SparseRows
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
 
     from reidctl.config import Rerank
+    from reidctl.retrieval.on_device import Block, DeviceJaccard
     from reidctl.types import Float32, Int64
 
     Bool = NDArray[np.bool_]
@@ -36,12 +38,26 @@ CHUNK_ROWS = 1024
 
 
 def distance_blocks(
-    query_features: Float32, gallery_features: Float32, metric: Metric, spec: Rerank | None
-) -> Iterator[Float32]:
-    """Blocks [b, G] of distances, re-ranked if a spec is given; each is overwritten by the next."""
+    query_features: Float32, gallery_features: Float32, metric: Metric, spec: Rerank | None, device: str = "cpu"
+) -> Iterator[Block]:
+    """Blocks [b, G] of distances, re-ranked if a spec is given; each is overwritten by the next.
+
+    device: `cpu` computes with numpy and gives arrays; `cuda`, `cuda:N`, or `auto` where torch sees a GPU, gives
+    `DeviceBlock`s, which stay there. ConfigError for a device that is not there.
+    """
     if spec is None:
-        return GalleryDistances(gallery_features, metric).blocks(query_features)
-    return rerank(query_features, gallery_features, spec.k1, spec.k2, spec.lambda_value, metric)
+        return _blocks(query_features, gallery_features, metric, place_of(device))
+    return rerank(query_features, gallery_features, spec.k1, spec.k2, spec.lambda_value, metric, device)
+
+
+def place_of(device: str) -> torch.device | None:
+    """The GPU that a name means; None for the CPU, where numpy computes."""
+    if device == "cpu":
+        return None
+    from reidctl.devices import resolve_device
+
+    place = resolve_device(device)
+    return None if place.type == "cpu" else place
 
 
 def rerank(
@@ -51,110 +67,85 @@ def rerank(
     k2: int = 6,
     lambda_value: float = 0.3,
     metric: Metric = "cosine",
-) -> Iterator[Float32]:
+    device: str = "cpu",
+) -> Iterator[Block]:
     """Final distances of consecutive queries in blocks [b, G] float32, together [Q, G]; smaller is more alike.
 
-    query_features [Q, D], gallery_features [G, D]; k1 neighbours define an image's reciprocal set, the sets of
-    its k2 nearest are averaged, and lambda_value 0…1 is the share of the original distance in the final one.
+    query_features [Q, D], gallery_features [G, D], arrays or memory maps; k1 neighbours define an image's reciprocal
+    set, the sets of its k2 nearest are averaged, and lambda_value 0…1 is the share of the original distance in the
+    final one. device: as for `distance_blocks`; `np.asarray` makes an array of any block.
     A block is overwritten by the next one. Time grows with (Q + G)², memory with Q + G.
-    ConfigError for numbers that are out of range.
+    ConfigError for numbers that are out of range, or a device that is not there.
     """
     if k1 < 1 or k2 < 1 or not 0 <= lambda_value <= 1:
         raise ConfigError(
             f"re-ranking with k1 {k1}, k2 {k2}, lambda {lambda_value} is not possible",
             "k1 and k2 are at least 1, lambda lies between 0 and 1; 20, 6 and 0.3 are usual",
         )
-    features = prepared(np.concatenate([query_features, gallery_features]).astype(np.float32, copy=False), metric)
+    place = place_of(device)
+    features = prepared(query_features, gallery_features, metric)
     with thread_pool() as pool:
-        lists, largest = _neighbour_lists(features, max(k1 + 1, k2), metric, pool)
+        lists, largest = _neighbour_lists(features, max(k1 + 1, k2), metric, place, pool)
         encoding = _encode(features, lists[:, : k1 + 1], lists[:, : round(k1 / 2) + 1], largest, metric, pool)
         if k2 > 1:
             encoding = _averaged(encoding, lists[:, :k2], pool)
-    return _final_blocks(features, encoding, largest, len(query_features), lambda_value, metric)
+    return _final_blocks(features, encoding, largest, len(query_features), lambda_value, metric, place)
+
+
+def _blocks(queries: Float32, gallery: Float32, metric: Metric, place: torch.device | None) -> Iterator[Block]:
+    distances = GalleryDistances(gallery, metric)
+    if place is None:
+        return distances.blocks(queries)
+    from reidctl.retrieval.on_device import device_blocks
+
+    return device_blocks(distances, queries, place)
 
 
 def _final_blocks(
-    features: Float32, encoding: SparseRows, largest: Float32, queries: int, share: float, metric: Metric
-) -> Iterator[Float32]:
-    """share of the original distance and the rest of the Jaccard distance (equations 10 and 12)."""
-    index = InvertedIndex.of(encoding, queries)
-
-    def add_jaccard(start: int, rows: Float32) -> None:
-        for query, row in enumerate(rows, start):
-            overlap = index.overlap(*encoding.row(query))
-            row += (1 - share) * (1 - overlap / (2 - overlap))
-
+    features: Float32,
+    encoding: SparseRows,
+    largest: Float32,
+    queries: int,
+    share: float,
+    metric: Metric,
+    place: torch.device | None,
+) -> Iterator[Block]:
+    """share of the original distance and the rest of the Jaccard distance (equation 12)."""
+    jaccard = _jaccard(encoding, queries, place)
+    scale = (share / largest[:queries, None]).astype(np.float32)
     start = 0
     with thread_pool() as pool:
-        for block in GalleryDistances(features[queries:], metric).blocks(features[:queries]):
-            np.square(block, out=block)
-            block *= share / largest[start : start + len(block), None]
-            groups = row_groups(block)
-            list(pool.map(add_jaccard, [start + group.start for group in groups], [block[group] for group in groups]))
+        for block in _blocks(features[:queries], features[queries:], metric, place):
+            jaccard.mix(block, start, scale[start : start + len(block)], 1 - share, pool)
             yield block
             start += len(block)
 
 
-@dataclass(frozen=True)
-class SparseRows:
-    """A sparse matrix: row i has weights[starts[i]:starts[i+1]] in columns[starts[i]:starts[i+1]] (ascending)."""
+def _jaccard(encoding: SparseRows, queries: int, place: torch.device | None) -> JaccardDistances | DeviceJaccard:
+    jaccard = JaccardDistances(encoding, queries)
+    if place is None:
+        return jaccard
+    from reidctl.retrieval.on_device import DeviceJaccard
 
-    starts: Int64
-    columns: Int32
-    weights: Float32
-
-    @classmethod
-    def joined(cls, parts: Iterable[tuple[Int64, Int32, Float32]], count: int) -> SparseRows:
-        """`count` rows from parts (row, column, weight), each flat and together ordered by row and column."""
-        rows, columns, weights = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        return cls(np.searchsorted(rows, np.arange(count + 1)), columns, weights)
-
-    def row(self, i: int) -> tuple[Int32, Float32]:
-        """Columns and weights of one row."""
-        here = slice(self.starts[i], self.starts[i + 1])
-        return self.columns[here], self.weights[here]
+    return DeviceJaccard(jaccard, place)
 
 
-@dataclass(frozen=True)
-class InvertedIndex:
-    """The same, by column, over the gallery: which images have weight in a column, and how much."""
-
-    starts: Int64
-    images: Int64
-    weights: Float32
-    size: int
-
-    @classmethod
-    def of(cls, encoding: SparseRows, queries: int) -> InvertedIndex:
-        """Of the rows after those of the queries."""
-        count = len(encoding.starts) - 1
-        images = np.repeat(np.arange(count - queries), np.diff(encoding.starts[queries:]))
-        entries = slice(encoding.starts[queries], None)
-        order = np.argsort(encoding.columns[entries], kind="stable")
-        starts = np.searchsorted(encoding.columns[entries], np.arange(count + 1), sorter=order)
-        return cls(starts, images[order], encoding.weights[entries][order], count - queries)
-
-    def overlap(self, columns: Int32, weights: Float32) -> Float32:
-        """Sum over the columns of the smaller of both weights, for every gallery image, as [G] float32."""
-        lengths = self.starts[columns + 1] - self.starts[columns]
-        entries = ragged(self.starts[columns], lengths)
-        smaller = np.minimum(self.weights[entries], np.repeat(weights, lengths))
-        return np.bincount(self.images[entries], smaller, minlength=self.size).astype(np.float32)
-
-
-def _neighbour_lists(features: Float32, count: int, metric: Metric, pool: Executor) -> tuple[Int32, Float32]:
+def _neighbour_lists(
+    features: Float32, count: int, metric: Metric, place: torch.device | None, pool: Executor
+) -> tuple[Int32, Float32]:
     """The nearest `count` images of every image [N, count], itself among them, and its largest squared distance [N]."""
     lists, largest = [], []
-    for block in GalleryDistances(features, metric).blocks(features):
+    for block in _blocks(features, features, metric, place):
         lists.append(nearest(block, count, pool).indices.astype(np.int32))
-        largest.append(np.concatenate(list(pool.map(_row_maxima, [block[group] for group in row_groups(block)]))))
+        largest.append(_row_maxima(block, pool))
     scale = np.square(np.concatenate(largest))
     return np.concatenate(lists), np.where(scale > 0, scale, np.float32(1))
 
 
-def _row_maxima(block: Float32) -> Float32:
-    maxima: Float32 = block.max(axis=1)
-    return maxima
+def _row_maxima(block: Block, pool: Executor) -> Float32:
+    if not isinstance(block, np.ndarray):
+        return block.maxima()
+    return np.concatenate(list(pool.map(lambda group: block[group].max(axis=1), row_groups(block))))
 
 
 def _reciprocal(lists: Int32) -> Int32:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from reidctl.config import load_config
 from reidctl.data.loader import normalize
+from reidctl.devices import resolve_device
 from reidctl.errors import InputError
 from reidctl.runtimes.fusing import fuse_batch_norms
 from reidctl.training.checkpoint import Checkpoint, build_model, describe
-from reidctl.training.device import resolve_device
 from reidctl.training.validation import ModelEmbedder
 
 if TYPE_CHECKING:

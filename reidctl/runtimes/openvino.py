@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -14,6 +15,7 @@ from reidctl.errors import InputError
 from reidctl.runtimes.engine import engine, extend
 from reidctl.runtimes.foreign import Foreign
 from reidctl.runtimes.graph import embedding_output, explained, image_input, read_graph, read_info
+from reidctl.runtimes.pooled_map import pooled_map
 
 if TYPE_CHECKING:
     from reidctl.types import ArtefactInfo, Float32, UInt8
@@ -79,6 +81,17 @@ class OpenVINORuntime:
         self.embed_stream((images[start:end] for start, end in zip(starts, ends, strict=True)), keep)
         return vectors
 
+    def feature_maps(self, images: UInt8) -> Float32:
+        """images [B, H, W, 3] uint8 RGB -> the maps that the network pools [B, C, h, w].
+
+        InputError for a graph that has none, as where an image is a row of tokens to the end.
+        """
+        found = []
+        for image in images:
+            maps = self._mapping.infer({0: self._padded(image[None])})[0][:1]
+            found.append(np.moveaxis(maps, 3, 1) if self._channels_last else maps)
+        return np.concatenate(found).astype(np.float32)
+
     def embed_stream(self, batches: Iterable[UInt8], done: Callable[[int, Float32], None]) -> None:
         """Embed every batch, several at once; the next one is drawn when a request is free for it.
 
@@ -116,6 +129,20 @@ class OpenVINORuntime:
         if failures:
             raise failures[0]
 
+    @cached_property
+    def _mapping(self) -> Any:
+        """A request for one image, or for as many as the file takes, whose output is the map behind the embedding."""
+        from openvino import Model
+
+        found = pooled_map(self._graph)
+        if found is None:
+            reason = "nothing that it pools is a map [B, C, h, w]"
+            raise InputError(f"{self._path}: {reason}", "give the checkpoint it was made from")
+        self._channels_last = found.channels_last
+        # Of a copy: an output ties what it is put on to the graph it is put in.
+        exposed = Model([found.output], self._graph.get_parameters()).clone()
+        return self._compiled(self.batch or 1, exposed).create_infer_request()
+
     def _padded(self, images: UInt8) -> UInt8:
         missing = (self.batch or len(images)) - len(images)
         return np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else np.ascontiguousarray(images)
@@ -125,15 +152,15 @@ class OpenVINORuntime:
         from openvino import AsyncInferQueue
 
         if size not in self._queues:
-            compiled = self._compiled(size)
+            compiled = self._compiled(size, self._graph)
             self._queues[size] = AsyncInferQueue(compiled, compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         return self._queues[size]
 
-    def _compiled(self, size: int) -> Any:
+    def _compiled(self, size: int, graph: Any) -> Any:
         settings = {"PERFORMANCE_HINT": self._hint.upper(), "INFERENCE_PRECISION_HINT": self.precision}
         with explained(f"{self._path}: OpenVINO does not compile it for {self.device} and batches of {size}"):
-            self._graph.reshape({self._graph.inputs[0]: [size, *self.info.image.size, 3]})
-            compiled = self._core.compile_model(self._graph, self.device, settings)
+            graph.reshape({graph.inputs[0]: [size, *self.info.image.size, 3]})
+            compiled = self._core.compile_model(graph, self.device, settings)
             actual = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         if actual != self.precision:
             instead = f"OpenVINO takes {actual} in its place"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,23 +18,6 @@ from reidctl.files import is_full
 logger = logging.getLogger(__name__)
 
 Precision = Literal["auto", "f32", "bf16", "f16"]
-
-
-def resolve_device(name: str) -> torch.device:
-    """`auto`, `cpu`, `cuda` or `cuda:N` -> the device; auto is the first GPU where there is one.
-
-    ConfigError for a name that is none of these or a GPU that is not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        raise ConfigError(f"device: '{name}' is no device to train on", "auto, cpu, cuda or cuda:N")
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(
-            f"device: no '{name}' here, torch sees {torch.cuda.device_count()} GPUs", "auto takes the best"
-        )
-    return device
 
 
 def resolve_precision(name: Precision, device: torch.device, *, deterministic: bool) -> Precision:

@@ -19,8 +19,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn import Parameter
 
 from reidctl.data.draws import derived_seed
+from reidctl.devices import resolve_device
 from reidctl.errors import ConfigError, ReidError
-from reidctl.training.device import resolve_device, seed_step
+from reidctl.training.device import seed_step
 
 if TYPE_CHECKING:
     from reidctl.types import Float32

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from reidctl.config.schema import EvalConfig, RunConfig
+from reidctl.config.evaluation import EvalConfig
+from reidctl.config.schema import RunConfig
 from reidctl.data.loader import normalize
 from reidctl.retrieval.embedding import embed
 from reidctl.retrieval.evaluation import evaluate
@@ -74,7 +75,13 @@ def _test(embedder: Embedder, target: ReidData, config: EvalConfig, processes: P
     query, gallery = (_embedded(embedder, part, config, processes) for part in (target.query, target.gallery))
     return processes.on_first(
         lambda: evaluate(
-            query, gallery, metric=config.metric, ranks=config.ranks, ap_rule=config.ap, rerank=config.rerank
+            query,
+            gallery,
+            metric=config.metric,
+            ranks=config.ranks,
+            ap_rule=config.ap,
+            rerank=config.rerank,
+            protocol=config.protocol,
         )
     )
 

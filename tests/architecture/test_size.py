@@ -10,7 +10,10 @@ MODULES = sorted((ROOT / "reidctl").rglob("*.py"))
 LINES, FUNCTION_LINES = 300, 50
 
 LONG_FILES: dict[str, str] = {}
-LONG_FUNCTIONS: dict[str, str] = {}
+LONG_FUNCTIONS = {
+    "reidctl/cli/evaluate.py:evaluate": "30 lines are options, one each",
+    "reidctl/cli/visrank.py:visrank": "24 lines are options, one each",
+}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -51,13 +51,13 @@ def test_an_unknown_option_is_a_usage_error(cli: Cli) -> None:
     assert "--jason" in result.err
 
 
-def _package(folder: Path, name: str, body: str) -> None:
+def _package(folder: Path, name: str, body: str, command: str | None = None) -> None:
     (folder / f"{name}.py").write_text(body)
     info = folder / f"{name}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        f"[reidctl.api]\nversion = v1\n[reidctl.commands]\n{name} = {name}:command\n"
+        f"[reidctl.api]\nversion = v1\n[reidctl.commands]\n{command or name} = {name}:command\n"
     )
 
 
@@ -104,3 +104,43 @@ def test_the_shell_completes_names(line: str, offered: set[str]) -> None:
     words = line.split()
     ended = _reidctl(_REIDCTL_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1))
     assert {word.partition(",")[-1] or word for word in ended.stdout.split()} == offered
+
+
+def test_two_commands_of_one_name_are_both_there_under_their_packages(tmp_path: Path) -> None:
+    _package(tmp_path, "greet", "def command():\n    print('hello')\n", command="verify")
+    path = {"PYTHONPATH": str(tmp_path)}
+    refused = _reidctl("verify", **path)
+    assert refused.returncode == 3
+    assert refused.stderr.startswith("error: command 'verify' is offered by greet 1.0 and reidctl ")
+    assert "hint:  write greet:verify or reidctl:verify" in refused.stderr
+    assert _reidctl("greet:verify", **path).stdout == "hello\n"
+    assert "Usage: reidctl reidctl:verify" in _reidctl("reidctl:verify", "--help", **path).stdout
+    assert {"greet:verify", "reidctl:verify"} <= set(_reidctl("--help", **path).stdout.split())
+
+
+def _shell(line: str) -> subprocess.CompletedProcess[str]:
+    command = line.replace("reidctl", f"{sys.executable} -m reidctl", 1)
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+
+def test_a_reader_that_closes_early_is_no_error() -> None:
+    ended = _shell("reidctl config schema | true; echo ${PIPESTATUS[0]}")
+    assert (ended.stdout, ended.stderr) == ("0\n", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("reidctl config show >&-", 0),
+        ("reidctl models list >&-", 0),
+        ("reidctl config show --preset nope 2>&-", 2),
+        ("reidctl models list > /dev/full", 2),
+    ],
+)
+def test_a_stream_that_is_closed_or_full_shows_no_traceback(line: str, code: int) -> None:
+    ended = _shell(line)
+    assert ended.returncode == code
+    assert ended.stderr in (
+        "",
+        "error: No space left on device\nhint:  free some space; what was finished before is kept\n",
+    )

@@ -65,3 +65,26 @@ def test_a_usage_error_keeps_its_code() -> None:
 @pytest.mark.parametrize("kind", ReidError.__subclasses__())
 def test_every_kind_of_error_has_a_documented_code(kind: type[ReidError]) -> None:
     assert kind.exit_code in {1, 2, 3}
+
+
+def _ended_by_typer(cause: type[BaseException]) -> None:
+    """Typer makes an exit of these two before anyone sees them."""
+    try:
+        raise cause
+    except cause:
+        raise SystemExit(1)  # noqa: B904
+
+
+def test_an_interrupted_command_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(lambda: _ended_by_typer(KeyboardInterrupt)) == 130
+    assert capsys.readouterr().err == "error: interrupted\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_failed_check(capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(lambda: _ended_by_typer(BrokenPipeError)) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_plugin_that_exits_with_words_is_heard(capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(_raise(SystemExit("no such camera"))) == 1
+    assert capsys.readouterr().err == "error: no such camera\n"

@@ -1,6 +1,10 @@
 """Listings and descriptions of parts."""
 
 import json
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -116,3 +120,45 @@ def test_the_schema_takes_every_member_of_a_family(cli: Cli) -> None:
     named = [choice["properties"]["name"].get("pattern") for choice in choices if "properties" in choice]
     assert patterns == [pattern for pattern in named if pattern] == ["^timm/."]
     assert not any("*" in name for choice in choices for name in choice.get("enum", []))
+
+
+def test_info_of_a_model_that_is_not_there_suggests_the_nearest(cli: Cli) -> None:
+    result = cli("models", "info", "osnet_x0_26")
+    assert (result.code, result.err) == (2, "error: no model named 'osnet_x0_26'\nhint:  did you mean 'osnet_x0_25'?\n")
+
+
+def test_a_broken_preset_is_one_warning_beside_the_others(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "acme-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[reidctl.api]\nversion = v1\n[reidctl.presets]\nlost = no_such_library:FOLDER\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    ended = subprocess.run(
+        [sys.executable, "-m", "reidctl", "presets", "list", "--json"], capture_output=True, text=True, check=False
+    )
+    titles = {row["name"]: row["title"] for row in json.loads(ended.stdout)["presets"]}
+    assert titles.keys() == {"lost", *presets.names()}
+    assert [name for name, title in titles.items() if not title] == ["lost"]
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("warning: preset 'lost' from acme 1.0 (no_such_library:FOLDER) does not import: Module")
+
+
+def test_doctor_looks_for_everything_that_is_needed(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [requires for requires in metadata.requires("reidctl") or [] if "extra" not in requires]
+    real = metadata.version
+
+    def without_umap(package: str) -> str:
+        if package == "umap-learn":
+            raise metadata.PackageNotFoundError
+        return "1.5" if package == "scikit-learn" else real(package)
+
+    monkeypatch.setattr(metadata, "version", without_umap)
+    found = json.loads(cli("doctor", "--json").out)
+    assert len(found["packages"]) == len(asked)
+    assert {"matplotlib", "onnx", "safetensors"} <= found["packages"].keys()
+    assert found["extras"].keys() == {"int8", "search", "tensorboard", "viz"}
+    assert found["extras"]["viz"] is None

@@ -37,6 +37,7 @@ LIGHT = [
     ["presets", "list"],
     ["config", "show", "--preset", "retail-0267"],
     ["config", "show", "--preset", "retail-0267", "--origin"],
+    ["compare", "--help"],
     ["zoo", "list"],
 ]
 

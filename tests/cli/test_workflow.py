@@ -58,6 +58,25 @@ def test_all_three_artefacts_have_the_same_metrics(cli: Cli, checkpoint: Path, e
     assert found[0]["gallery"] == 6
 
 
+def test_eval_re_ranks_with_the_parameters_given(cli: Cli, checkpoint: Path) -> None:
+    found = [
+        json.loads(cli("eval", checkpoint, "--json", *options).out)["targets"]["synthetic"]
+        for options in ([], ["--rerank", "--lambda", "1"], ["--rerank", "--k1", "2", "--k2", "1", "--lambda", "0"])
+    ]
+    assert [metrics["reranked"] for metrics in found] == [False, True, True]
+    assert found[1]["mAP"] == found[0]["mAP"]
+    refused = cli("eval", checkpoint, "--k1", "2")
+    assert refused.code == 2
+    assert "--k1, --k2 and --lambda are parameters of re-ranking" in refused.err
+
+
+def test_a_gpu_that_is_not_there_is_one_line(cli: Cli, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    result = cli("eval", checkpoint, "--device", "cuda")
+    assert (result.code, result.out) == (2, "")
+    assert "no 'cuda' here, torch sees 0 GPUs" in result.err
+
+
 def test_eval_tests_what_the_model_was_trained_for(cli: Cli, checkpoint: Path) -> None:
     result = cli("eval", checkpoint)
     assert result.code == 0
@@ -68,7 +87,7 @@ def test_eval_tests_what_the_model_was_trained_for(cli: Cli, checkpoint: Path) -
 def test_a_bound_that_does_not_hold_is_exit_1_after_the_result(cli: Cli, checkpoint: Path) -> None:
     result = cli("eval", checkpoint, "--json", "--fail-under", "mAP=1.01")
     assert result.code == 1
-    assert json.loads(result.out)["schema"] == "reidctl.eval/1"
+    assert json.loads(result.out)["schema"] == "reidctl.eval/2"
     assert "is under 1.01" in result.err
 
 
@@ -102,10 +121,51 @@ def test_rank_galleries_are_drawn_and_not_replaced(cli: Cli, checkpoint: Path, t
     folder = tmp_path / "out"
     result = cli("visrank", checkpoint, "-o", folder, "--topk", "3", "--worst", "2", "--html")
     assert result.code == 0, result.err
-    pictures = list((folder / "synthetic").glob("*.jpg"))
+    pictures = list((folder / "synthetic").glob("*.png"))
     assert len(pictures) == 2
-    assert (folder / "synthetic" / "index.html").is_file()
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert page.count("<article") == 2
+    assert result.out.endswith(f"{folder / 'index.html'}\n")
     assert cli("visrank", checkpoint, "-o", folder).code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [(["--best", "1"], 1), (["--random", "4", "--seed", "3"], 4), (["--per-camera", "1"], 2), ([], 6)],
+)
+def test_queries_are_chosen_in_several_ways(
+    cli: Cli, checkpoint: Path, tmp_path: Path, options: list[str], count: int
+) -> None:
+    result = cli("visrank", checkpoint, "-o", tmp_path / "out", "--topk", "1", "--json", *options)
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["galleries"] == {"synthetic": count}
+    drawn = {path.stem for path in (tmp_path / "out" / "synthetic").iterdir()}
+    assert len(drawn) == count
+    if "--per-camera" in options:
+        assert {name.split("_")[1] for name in drawn} == {"c1", "c2"}
+
+
+def test_one_option_chooses_the_queries(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:
+    result = cli("visrank", checkpoint, "-o", tmp_path / "out", "--worst", "1", "--random", "2")
+    assert result.code == 2
+    assert result.err.startswith("error: --worst and --random all choose the queries\n")
+
+
+def test_a_report_is_four_files_and_no_accident(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    result = cli("eval", checkpoint, "--report", folder, "--json")
+    assert result.code == 0, result.err
+    assert json.loads((folder / "metrics.json").read_text(encoding="utf-8")) == json.loads(result.out)
+    assert len((folder / "queries.csv").read_text(encoding="utf-8").splitlines()) == 1 + 6
+    assert "## synthetic" in (folder / "report.md").read_text(encoding="utf-8")
+    assert "data-ready" not in (folder / "report.html").read_text(encoding="utf-8").partition("<script>")[0]
+    assert cli("eval", checkpoint, "--report", folder).code == 2
+    assert cli("eval", checkpoint, "--report", folder, "--force").code == 0
+    compared = cli("compare", folder, folder / "metrics.json", "--json")
+    assert compared.code == 0, compared.err
+    one, other = json.loads(compared.out)["results"]
+    assert one["metrics"] == other["metrics"]
+    assert one["metrics"]["synthetic.mAP"] == json.loads(result.out)["targets"]["synthetic"]["mAP"]
 
 
 def test_a_query_that_is_not_there_suggests_the_nearest(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:
@@ -124,10 +184,36 @@ def test_activation_maps_are_drawn(cli: Cli, checkpoint: Path, tmp_path: Path) -
     assert height == 128
 
 
-def test_activation_maps_of_an_ir_cannot_be_had(cli: Cli, exported: tuple[Path, Path], tmp_path: Path) -> None:
-    result = cli("visact", exported[1], "--data", PEOPLE, "-o", tmp_path / "out")
-    assert result.code == 2
-    assert "give the checkpoint it was made from" in result.err
+def test_activation_maps_of_an_ir_are_those_of_its_checkpoint(
+    cli: Cli, checkpoint: Path, exported: tuple[Path, Path], tmp_path: Path
+) -> None:
+    drawn = []
+    for name, model in (("checkpoint", checkpoint), ("ir", exported[1])):
+        result = cli("visact", model, "--data", PEOPLE, "-o", tmp_path / name, "--limit", "2")
+        assert result.code == 0, result.err
+        pictures = sorted((tmp_path / name / "synthetic").iterdir())
+        drawn.append(np.stack([np.asarray(Image.open(picture), np.int16) for picture in pictures]))
+    # A level of the heat more or less, and what JPEG makes of it.
+    assert np.abs(drawn[0] - drawn[1]).mean() < 1
+
+
+@pytest.mark.parametrize(("part", "count"), [("gallery", 6), ("train", 8), ("all", 20)])
+def test_activation_maps_of_every_part(cli: Cli, checkpoint: Path, tmp_path: Path, part: str, count: int) -> None:
+    result = cli("visact", checkpoint, "-o", tmp_path / "out", "--part", part, "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["maps"] == {"synthetic": count}
+    assert len(list((tmp_path / "out" / "synthetic").iterdir())) == count
+
+
+def test_activation_maps_of_a_folder_of_images(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "crops" / "a").mkdir(parents=True)
+    Image.new("RGB", (30, 60), (9, 90, 200)).save(tmp_path / "crops" / "a" / "one.png")
+    result = cli("visact", checkpoint, "--images", tmp_path / "crops", "-o", tmp_path / "out")
+    assert result.code == 0, result.err
+    assert [path.name for path in (tmp_path / "out" / "images").iterdir()] == ["a__one.jpg"]
+    both = cli("visact", checkpoint, "--images", tmp_path / "crops", "--data", PEOPLE, "-o", tmp_path / "other")
+    assert both.code == 2
+    assert not (tmp_path / "other").exists()
 
 
 def test_export_writes_what_verify_finds_the_same(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:

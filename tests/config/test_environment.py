@@ -47,6 +47,12 @@ def test_variables_that_steer_the_program_are_no_configuration(monkeypatch: pyte
     [
         ("REIDCTL_TRIAN__EPOCHS", "REIDCTL_TRIAN__EPOCHS: no such key 'trian.epochs'", "did you mean 'train'?"),
         ("REIDCTL_SEEED", "REIDCTL_SEEED: no such key 'seeed'", "did you mean 'seed'?"),
+        ("REIDCTL_EPOCHS", "REIDCTL_EPOCHS: no such key 'epochs'", "did you mean REIDCTL_TRAIN__EPOCHS?"),
+        (
+            "REIDCTL_BATCHSIZE",
+            "REIDCTL_BATCHSIZE: no such key 'batchsize'",
+            "did you mean REIDCTL_TRAIN__BATCH_SIZE or REIDCTL_EVAL__BATCH_SIZE?",
+        ),
         ("REIDCTL_XYZ__EPOCHS", "REIDCTL_XYZ__EPOCHS: no such key 'xyz.epochs'", None),
         ("REIDCTL_TRAIN__EPOCHSS", "REIDCTL_TRAIN__EPOCHSS: train.epochss: no such key", "did you mean 'epochs'?"),
     ],

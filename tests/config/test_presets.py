@@ -182,3 +182,7 @@ def test_the_quick_preset_trains_and_tests_on_parts_of_one_data_set() -> None:
 def test_presets_are_found_wherever_the_program_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_config("retail-0267").config != RunConfig()
+
+
+def test_the_folder_of_a_preset_with_its_package_has_no_colon() -> None:
+    assert RunConfig(preset="acme:retail-0267").run_name == "acme-retail-0267"

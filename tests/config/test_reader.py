@@ -137,3 +137,18 @@ def test_any_bytes_are_a_mapping_or_a_config_error_that_names_the_file(folder: P
     path.write_bytes(data)
     result = read(path)
     assert isinstance(result.values, dict) if isinstance(result, Document) else str(result).startswith(str(path))
+
+
+def test_a_file_that_is_no_configuration_by_its_size_is_not_parsed(tmp_path: Path) -> None:
+    path = tmp_path / "network.yaml"
+    path.write_bytes(b"- softmax\n" * 100_001)
+    with pytest.raises(ConfigError, match=r"network\.yaml: larger than a configuration can be"):
+        read_file(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("[1]", "a list"), ("5", "a number"), ("1.5", "a number"), ("word", "text"), ("true", "true or")]
+)
+def test_what_stands_at_the_top_instead_of_keys_is_said(text: str, kind: str) -> None:
+    with pytest.raises(ConfigError, match=f"expected keys and values at the top, found {kind}"):
+        read_text(text, "run.yaml")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from hypothesis import strategies as st
@@ -127,3 +129,38 @@ def dense_rerank(original: np.ndarray, queries: int, k1: int, k2: int, share: fl
             overlap = np.minimum(weights[i], weights[g]).sum()
             final[i, g - queries] = share * d[i, g] + (1 - share) * (1 - overlap / (2 - overlap))
     return final
+
+
+def slow_single_shot(trial: Trial, distances: np.ndarray, choose: Callable[[int, int, list[int]], int]) -> np.ndarray:
+    """Rank of the match [valid queries, 10] in galleries of one image an identity, nearest images listed first.
+
+    choose(query, draw, positions in the gallery) picks one of an identity's images.
+    """
+    found = []
+    for query in range(len(trial.query_ids)):
+        left = ranked(trial, query, distances)
+        people: dict[int, list[int]] = {}
+        for _, _, image in left:
+            people.setdefault(int(trial.gallery_ids[image]), []).append(image)
+        if trial.query_ids[query] not in people or trial.query_ids[query] < 0:
+            continue
+        draws = [{choose(query, draw, images) for images in people.values()} for draw in range(10)]
+        found.append([[match for _, match, image in left if image in chosen].index(True) + 1 for chosen in draws])
+    return np.array(found)
+
+
+def pair_lists(trial: Trial, distances: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:
+    """(identity, distances to images of the same person, to images of others) of every query with a match."""
+    lists = []
+    for query, identity in enumerate(trial.query_ids):
+        left = ranked(trial, query, distances)
+        same, different = ([d for d, match, _ in left if match == wanted] for wanted in (True, False))
+        if same:
+            lists.append((int(identity), np.array(same), np.array(different)))
+    return lists
+
+
+def slow_threshold(different: np.ndarray, rate: Fraction) -> float:
+    """The largest distance of a pair of different people such that at most `rate` of these pairs are closer."""
+    ordered = sorted(different)
+    return max(d for d in ordered if sum(e < d for e in ordered) <= rate * len(ordered))

@@ -10,6 +10,13 @@ def test_energy_is_the_sum_of_squares_over_the_channels() -> None:
     np.testing.assert_array_equal(activation_map(features, (2, 2)), [[0, 51], [102, 255]])
 
 
+def test_places_that_stand_out_by_far_do_not_hide_the_others() -> None:
+    """Energies 0, 1, 2, 3 five times each and one of 10,000: quartiles 1 and 3, the fence 3 + 3 · 2 = 9."""
+    energy = np.array([*(0, 1, 2, 3) * 5, 10_000], np.float32).reshape(1, 3, 7)
+    expected = np.rint(np.array([*(0, 1, 2, 3) * 5, 9]) * 255 / 9).reshape(3, 7)
+    np.testing.assert_allclose(activation_map(np.sqrt(energy), (3, 7)), expected, atol=1)
+
+
 def test_the_map_has_the_size_of_the_image_and_keeps_its_place() -> None:
     features = np.zeros((3, 8, 4), np.float32)
     features[:, 6, 1] = 1

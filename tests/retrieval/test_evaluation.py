@@ -105,11 +105,18 @@ def test_metrics_follow_the_definition_in_large_galleries(
     assert_equals_the_definition(trial, 1 - np.float64(unit[0]) @ np.float64(unit[1]).T, "cosine")
 
 
-def test_no_result_depends_on_the_size_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    trial = noisy_trial(2, queries=300, images=700, people=30, noise=2.0)
-    whole = evaluate_features(*trial.arguments)
-    monkeypatch.setattr(distance, "BLOCK_ROWS", 32)
-    assert evaluate_features(*trial.arguments) == whole
+@settings(max_examples=25)
+@given(st.integers(0, 1000), st.integers(1, 9), st.sampled_from([None, Rerank(k1=5, k2=3)]))
+def test_no_result_depends_on_the_size_of_a_block(seed: int, blocks: int, rerank: Rerank | None) -> None:
+    """Whole numbers, so that sums are exact and many distances equal."""
+    trial = noisy_trial(seed, queries=300, images=700, people=30, noise=2.0, dim=6)
+    whole = replace(trial, query=np.round(trial.query), gallery=np.round(trial.gallery))
+    before = evaluate_features(*whole.arguments, metric="euclidean", rerank=rerank)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distance, "BLOCK_ROWS", 32 * blocks)
+        patch.setattr(arrays, "GROUP_BYTES", 999 * blocks)
+        patch.setattr(ranks, "GROUP_BYTES", 999 * blocks)
+        assert evaluate_features(*whole.arguments, metric="euclidean", rerank=rerank) == before
 
 
 @given(trials(), st.randoms(use_true_random=False))
@@ -148,11 +155,32 @@ def test_a_model_that_answers_the_same_for_everything_scores_worst() -> None:
     assert evaluate_features(*same.arguments, ranks=(1,)).cmc == {1: 0.0}
 
 
-def test_a_memory_map_is_evaluated_like_an_array(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rerank", [None, Rerank()], ids=["plain", "reranked"])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_a_memory_map_is_evaluated_like_an_array(kind: type, rerank: Rerank | None, tmp_path: Path) -> None:
     trial = noisy_trial(4, queries=20, images=300, people=6, noise=1.0)
-    np.save(tmp_path / "gallery.npy", trial.gallery)
+    query, gallery = trial.query.astype(kind), trial.gallery.astype(kind)
+    np.save(tmp_path / "gallery.npy", gallery)
+    raw = np.memmap(tmp_path / "query.raw", kind, "w+", shape=query.shape)
+    raw[:] = query
+    mapped = replace(trial, query=raw, gallery=np.load(tmp_path / "gallery.npy", mmap_mode="r"))
+    rounded = replace(trial, query=query.astype(np.float32), gallery=gallery.astype(np.float32))
+    assert evaluate_features(*mapped.arguments, rerank=rerank) == evaluate_features(*rounded.arguments, rerank=rerank)
+
+
+@pytest.mark.parametrize(("rerank", "copies"), [(None, 1), (Rerank(), 2)], ids=["plain", "reranked"])
+def test_a_mapped_gallery_is_copied_no_more_often_than_is_said(
+    rerank: Rerank | None, copies: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = noisy_trial(4, queries=8, images=4000, people=100, noise=0.3, dim=1024)
+    np.save(tmp_path / "gallery.npy", trial.gallery.astype(np.float64))
     mapped = replace(trial, gallery=np.load(tmp_path / "gallery.npy", mmap_mode="r"))
-    assert evaluate_features(*mapped.arguments) == evaluate_features(*trial.arguments)
+    monkeypatch.setattr(distance, "BLOCK_ROWS", 32)
+    tracemalloc.start()
+    evaluate_features(*mapped.arguments, rerank=rerank)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < (copies + 0.9) * trial.gallery.nbytes
 
 
 def test_the_distance_matrix_is_never_held() -> None:
@@ -174,6 +202,12 @@ def test_embeddings_are_evaluated_with_the_identities_and_cameras_of_their_sampl
         )
     )
     assert evaluate(query, gallery, ap_rule="trapezoid") == evaluate_features(*trial.arguments, ap_rule="trapezoid")
+
+
+def test_zero_vectors_are_compared_by_the_euclidean_metric() -> None:
+    """0 is at squared distance 1 from the match and 4 from the other."""
+    arguments = np.zeros((1, 2)), np.array([[0, 1], [2, 0]]), [1], [1, 2], [0], [1, 1]
+    assert evaluate_features(*arguments, metric="euclidean").mAP == 1
 
 
 def test_one_camera_for_everything_is_explained() -> None:
@@ -198,6 +232,11 @@ def test_a_gallery_of_other_people_is_explained() -> None:
         ({"gallery_cams": np.zeros(3)}, "gallery: identities .50,. and cameras .3,. must be two equal lists"),
         ({"gallery": np.full((50, 16), np.nan, np.float32)}, "gallery features: row 0 is not finite"),
         ({"query": np.zeros((5, 2, 8), np.float32)}, "query features have shape"),
+        ({"gallery": np.zeros((50, 16), np.float32)}, "gallery features: row 0 is all zeros"),
+        ({"query_ids": np.zeros(4), "query_cams": np.zeros(4)}, "query: 5 features for 4 identities"),
+        ({"query": np.ones((0, 16)), "query_ids": [], "query_cams": []}, "the query is empty"),
+        ({"gallery": np.ones((0, 16)), "gallery_ids": [], "gallery_cams": []}, "the gallery is empty"),
+        ({"gallery_ids": np.full(50, -1)}, "all 50 gallery images are junk"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(change: dict[str, np.ndarray], message: str) -> None:

@@ -64,10 +64,14 @@ def test_the_worst_queries_come_first_and_invalid_ones_never() -> None:
     ranking = rank_gallery(*embeddings(trial), metric="euclidean")
     distances = np.array([[squared_distance(q, g) for g in trial.gallery] for q in trial.query])
     lowest = sorted(slow_metrics(trial, distances)[1])[:3]
-    worst = ranking.worst(3)
+    worst = ranking.take(ranking.worst_rows(3))
     assert list(worst.average_precision) == pytest.approx(lowest)
     assert list(worst.gallery[0]) == list(ranking.gallery[worst.queries[0]])
-    assert len(ranking.worst(99).queries) == 19
+    assert len(ranking.worst_rows(99)) == 19
+    assert list(ranking.best_rows(99)) != list(ranking.worst_rows(99))
+    assert sorted(ranking.best_rows(99)) == sorted(ranking.worst_rows(99))
+    highest = sorted(slow_metrics(trial, distances)[1], reverse=True)[:3]
+    assert list(ranking.average_precision[ranking.best_rows(3)]) == pytest.approx(highest)
 
 
 def test_chosen_rows_are_taken_in_their_order() -> None:
@@ -75,3 +79,24 @@ def test_chosen_rows_are_taken_in_their_order() -> None:
     taken = ranking.take([4, 1])
     assert list(taken.queries) == [4, 1]
     assert list(taken.gallery[1]) == list(ranking.gallery[1])
+
+
+def test_random_rows_are_the_same_for_the_same_seed_and_of_any_query() -> None:
+    ranking = rank_gallery(*embeddings(noisy_trial(3, queries=30, images=40, people=3, noise=1.0)), topk=3)
+    drawn = ranking.random_rows(7, seed=1)
+    assert list(drawn) == sorted(set(drawn.tolist()))
+    assert len(drawn) == 7
+    assert list(drawn) == list(ranking.random_rows(7, seed=1))
+    assert list(drawn) != list(ranking.random_rows(7, seed=2))
+    assert list(ranking.random_rows(99, seed=0)) == list(range(30))
+
+
+def test_every_camera_gives_its_worst_queries() -> None:
+    ranking = rank_gallery(*embeddings(noisy_trial(4, queries=12, images=60, people=3, noise=2.0)), topk=3)
+    cameras = [2, 0, 1] * 4
+    rows = ranking.worst_rows_of_each(cameras, 2)
+    assert [cameras[row] for row in rows] == [0, 0, 1, 1, 2, 2]
+    for camera in range(3):
+        own = [row for row in range(12) if cameras[row] == camera]
+        expected = sorted(own, key=lambda row: ranking.average_precision[row])[:2]
+        assert [row for row in rows if cameras[row] == camera] == expected

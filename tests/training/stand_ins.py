@@ -16,7 +16,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from reidctl.config import LossSpec, RunConfig
-from reidctl.config.schema import DataConfig, EvalConfig, TrainConfig
+from reidctl.config.evaluation import EvalConfig
+from reidctl.config.schema import DataConfig, TrainConfig
 from reidctl.registry import API_VERSION, Entry, Registry, datasets, losses, models, transforms
 from reidctl.types import ImageSpec, ReidData, Sample, Spec
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -118,6 +120,17 @@ def test_a_loss_that_needs_a_classifier_is_refused_without_one(name: str, what: 
 def test_a_loss_that_asks_for_what_there_is_not_is_refused() -> None:
     with pytest.raises(PluginError, match="loss 'greedy' asks for 'images'"):
         objective(LossSpec(name="greedy"))
+
+
+def test_top_1_is_that_of_the_original() -> None:
+    folder = Path(__file__).parents[1] / "parity"
+    arrays = np.load(folder / "evaluation.npz")
+    logits, labels = torch.from_numpy(arrays["acc_logits"]).float(), torch.from_numpy(arrays["acc_labels"])
+    found = Objective((LossSpec(name="softmax"),), embedding_dim=10, class_counts=torch.ones(10, dtype=torch.int64))
+    with torch.no_grad():
+        found[0].classifier.weight.copy_(torch.eye(10))
+    (percent,) = json.loads((folder / "evaluation.json").read_text())["results"]["accuracy_top1"]
+    assert 100 * found.top1(logits, labels).item() == pytest.approx(percent)
 
 
 def test_top_1_is_that_of_the_first_classifier_and_nan_without_one() -> None:

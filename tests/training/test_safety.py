@@ -83,7 +83,7 @@ def test_the_average_is_what_is_tested_and_kept(runs: Path) -> None:
     kept = load_checkpoint(folder.last).state
     assert all(torch.equal(value, state["average"]["model"][name]) for name, value in kept.items())
     assert not torch.equal(kept["fc.weight"], state["model"]["fc.weight"])
-    from reidctl.training.device import resolve_device
+    from reidctl.devices import resolve_device
     from reidctl.training.run import Run
     from reidctl.training.validation import validate
 

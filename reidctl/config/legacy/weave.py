@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
+from reidctl.config.evaluation import Rerank
 from reidctl.config.legacy.settings import Settings
-from reidctl.config.schema import Rerank
 
 Part = dict[str, Any]
 

@@ -1,0 +1,127 @@
+"""One data set that a model was tested on, with everything that a report tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reidctl.report.embedding_map import EmbeddingMap, embedding_maps
+from reidctl.report.suspects import Suspects, suspects
+from reidctl.retrieval.analysis import Analysis, analyse
+from reidctl.retrieval.distance import Metric
+from reidctl.retrieval.evaluation import APRule, EvaluationProtocol
+from reidctl.retrieval.ranking import Ranking, rank_gallery
+from reidctl.retrieval.ranks import Matches
+
+if TYPE_CHECKING:
+    from reidctl.config import Rerank
+    from reidctl.types import Embeddings
+
+WORST, BEST = 24, 8
+RESAMPLES = 1000
+RATES = (1e-2, 1e-3, 1e-4)
+"""False match rates whose thresholds a report tells, where a set has pairs enough."""
+
+
+@dataclass(frozen=True)
+class TargetReport:
+    """The embeddings of a data set, what was found, and which queries to show.
+
+    ranking has all queries in their order, with the AP of the analysis; shown are rows of it. maps are empty for fewer
+    than three images.
+    """
+
+    name: str
+    query: Embeddings
+    gallery: Embeddings
+    analysis: Analysis
+    ranking: Ranking
+    shown: tuple[int, ...]
+    suspects: Suspects
+    maps: tuple[EmbeddingMap, ...]
+
+
+def analyse_in_full(
+    query: Embeddings,
+    gallery: Embeddings,
+    *,
+    metric: Metric = "cosine",
+    ranks: Sequence[int] = (1, 5, 10, 20),
+    ap_rule: APRule = "step",
+    rerank: Rerank | None = None,
+    protocol: EvaluationProtocol = "market1501",
+    device: str = "cpu",
+    seed: int = 0,
+    false_match_rates: Sequence[float] | None = None,
+    bootstrap: int = RESAMPLES,
+) -> Analysis:
+    """`analyse` with everything that a report tells: intervals, thresholds, cameras.
+
+    false_match_rates: None for those of RATES that the set has pairs enough for.
+    """
+    if false_match_rates is None:
+        different = _different_pairs(query, gallery)
+        false_match_rates = [rate for rate in RATES if rate * different >= 1]
+    return analyse(
+        query,
+        gallery,
+        metric=metric,
+        ranks=ranks,
+        ap_rule=ap_rule,
+        rerank=rerank,
+        protocol=protocol,
+        device=device,
+        seed=seed,
+        false_match_rates=false_match_rates,
+        bootstrap=bootstrap,
+        by_camera=True,
+    )
+
+
+def examine(
+    name: str,
+    query: Embeddings,
+    gallery: Embeddings,
+    analysis: Analysis,
+    *,
+    rerank: Rerank | None = None,
+    topk: int = 10,
+    ranking: Ranking | None = None,
+    shown: Sequence[int] | None = None,
+    umap: bool = False,
+) -> TargetReport:
+    """What a report tells of a data set beyond `analysis`, whose metric and rule of AP it takes.
+
+    rerank: that of the analysis; topk: gallery images a query; ranking: that of all queries where it is known already;
+    shown: rows of it, by default the WORST queries of the lowest AP and the BEST of the highest; umap: a map by UMAP,
+    too.
+    """
+    metrics = analysis.metrics
+    if ranking is None:
+        ranking = rank_gallery(query, gallery, topk, metric=metrics.metric, rerank=rerank)
+    ranking = replace(ranking, average_precision=analysis.average_precision)
+    if shown is None:
+        both = [*ranking.worst_rows(WORST).tolist(), *reversed(ranking.best_rows(BEST).tolist())]
+        shown = list(dict.fromkeys(both))
+    return TargetReport(
+        name,
+        query,
+        gallery,
+        analysis,
+        ranking,
+        tuple(shown),
+        suspects(query, gallery, ranking, metrics.metric),
+        embedding_maps(query, gallery, umap=umap),
+    )
+
+
+def _different_pairs(query: Embeddings, gallery: Embeddings) -> int:
+    """How many pairs of different people the protocol ranks: queries with a match, gallery images but junk."""
+    valid = Matches(query.identities, gallery.identities, query.cameras, gallery.cameras).counts > 0
+    people, images = np.unique(gallery.identities[gallery.identities >= 0], return_counts=True)
+    asked = query.identities[valid]
+    own = images[np.searchsorted(people, asked)] if len(asked) else images[:0]
+    return int(len(asked) * images.sum() - own.sum())
