@@ -172,8 +172,7 @@ class Watcher:
         self._epoch: TaskID | None = None
         self._run: TaskID | None = None
         self._plan: Plan | None = None
-        self._begun: tuple[float, int] | None = None
-        self._told = 0.0
+        self._told: tuple[float, int] | None = None
         self.weights: Report | None = None
 
     def __enter__(self) -> Watcher:
@@ -231,21 +230,22 @@ class Watcher:
         self._bars.update(self._run, description=f"epoch {step.epoch}/{self._plan.epochs}{rate}")
 
     def _tell(self, step: StepInfo, plan: Plan, total: int) -> None:
-        """One line, where none was written for a while: how far the run is, and when it will be over."""
+        """One line, where none was written for a while: how far the run is, and how long it takes at this pace."""
         now, done = time.monotonic(), (step.epoch - 1) * plan.steps + step.step
-        if self._begun is None:
-            self._begun, self._told = (now, done), now
-        if now - self._told < SILENCE:
+        if self._told is None:
+            self._told = now, done
+        before, first = self._told
+        if now - before < SILENCE:
             return
-        self._told, (start, first) = now, self._begun
-        seconds = (now - start) / (done - first)
+        self._told = now, done
+        seconds = (now - before) / (done - first)
         words = [f"epoch {step.epoch}/{plan.epochs}", f"step {step.step}/{step.steps}", _shown(step)]
         words += [f"{plan.images / seconds:.0f} images/s", f"{(total - done) * seconds / 60:.0f} min left"]
         output.note("  ".join(words))
 
     def on_epoch(self, epoch: EpochInfo) -> None:
         """One line: what was learned, how fast, and what the test found."""
-        self._told = time.monotonic()
+        self._told = None
         width = len(str(epoch.epochs))
         words: list[Any] = [f"epoch {epoch.epoch:>{width}}/{epoch.epochs}", f"loss {epoch.loss:.3f}"]
         if epoch.top1 is not None:

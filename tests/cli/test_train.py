@@ -11,7 +11,7 @@ import torch
 
 from reidctl.cli.train import Watcher
 from reidctl.training import load_checkpoint
-from reidctl.training.progress import Plan, StepInfo
+from reidctl.training.progress import EpochInfo, Plan, StepInfo
 from tests.conftest import Cli
 
 PEOPLE = "{name: synthetic, train_identities: 6, test_identities: 3, cameras: 2, images_per_camera: 3}"
@@ -111,12 +111,16 @@ def test_where_no_bars_move_a_line_a_minute_tells_how_far_a_long_run_is(
     watcher = Watcher()
     watcher.on_start(plan)
     capsys.readouterr()
-    # 7 s a step, resumed in the second half of the first epoch: 59 steps more.
+    # Resumed after step 40; 7 s a step, then 9 s in the second epoch, between them a test of 500 s.
     for done in range(41, 101):
         epoch, step = divmod(done - 1, 50)
         watcher.on_step(StepInfo(epoch + 1, step + 1, 50, 0.001, 2.5, {"softmax": 2.5}, 0.25))
-        clock[0] += 7.0
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 59 * 7 // 63
-    assert lines[0] == "epoch 1/2  step 50/50  loss 2.500  lr 0.001  top1 25%  9 images/s  6 min left"
-    assert lines[1].startswith("epoch 2/2  step 9/50")
+        clock[0] += 9.0 if epoch else 7.0
+        if done == 50:
+            watcher.on_epoch(EpochInfo(1, 2, 0.001, 2.5, {}, None, 350.0, 9.0, 0.0, {}, False))
+            clock[0] += 500.0
+    first, epoch_line, *others = capsys.readouterr().err.splitlines()
+    assert first == "epoch 1/2  step 50/50  loss 2.500  lr 0.001  top1 25%  9 images/s  6 min left"
+    assert epoch_line.startswith("epoch 1/2  loss 2.500")
+    assert others[0] == "epoch 2/2  step 8/50  loss 2.500  lr 0.001  top1 25%  7 images/s  6 min left"
+    assert [line.split("  ")[1] for line in others] == [f"step {step}/50" for step in range(8, 51, 7)]
