@@ -34,6 +34,8 @@ from typing import Any
 
 import numpy as np
 
+from reidctl import __version__
+
 DIM = 256
 CAMERAS = 6
 DISTRACTORS = 0.17
@@ -215,6 +217,7 @@ def measure(size: str, level: str, ways: list[str], device: str, rounds: int) ->
                     continue
                 command = [sys.executable, __file__, "--child", folder, "--way", way, "--device", device]
                 command += ["--rounds", "1" if slow or size == "msmt17" else "2"]
+                # With the environment that importing reidctl has prepared for numpy, as every way has it.
                 done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
                 row = json.loads(done.stdout)
                 best = found.setdefault(way, {"size": size, "features": level, "way": way, **row})
@@ -263,7 +266,7 @@ def main() -> None:
         for row in measure(size, level, ways, options.device, options.rounds)
     ]
     if options.json:
-        print(json.dumps({"schema": "reidctl.evaluation_benchmark/1", "rows": rows}, indent=2))
+        print(json.dumps({"schema": "reidctl.evaluation_benchmark/1", "version": __version__, "rows": rows}, indent=2))
     else:
         show(rows)
 

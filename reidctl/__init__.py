@@ -4,10 +4,15 @@ The names below are the public Python API; each is imported when it is first use
 `import reidctl` costs nothing.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# The threads of numpy's BLAS spin for a while after every product, on the cores where its result is worked on. It reads
+# this when numpy is first imported; 2^4 cycles is the least.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 if TYPE_CHECKING:
     from reidctl.api import create_model, list_models, load_dataset

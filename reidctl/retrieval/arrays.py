@@ -11,8 +11,9 @@ import numpy as np
 if TYPE_CHECKING:
     from reidctl.types import Float32, Int64
 
-# One byte for every distance of a group of rows, and the group's mask stays in the second-level cache.
-GROUP_BYTES = 2**20
+# One byte for every distance of a group of rows: large enough that threads seldom ask for the interpreter, small
+# enough that the group's mask stays in cache.
+GROUP_BYTES = 2**21
 
 
 def thread_pool() -> ThreadPoolExecutor:

@@ -53,7 +53,7 @@ class GalleryDistances:
             tile = finite_rows(gallery, start, start + TILE_ROWS, "gallery")
             factor = _gallery_factor(tile, metric)
             self.columns[:, start : start + len(tile)] = factor.T
-            hashes[start : start + len(tile)] = _hashes(factor)
+            hashes[start : start + len(tile)] = _hashes(factor[:, : self.dim])
         self.twins = self._twins(hashes)
 
     def blocks(self, queries: Float32) -> Iterator[Float32]:
@@ -156,8 +156,11 @@ def _gallery_factor(rows: Float32, metric: Metric) -> Float32:
 
 def _hashes(rows: Float32) -> UInt64:
     """One number a row, the same for equal rows; adding 0 makes one zero of both."""
-    odd = np.random.default_rng(0).integers(2**63, size=rows.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    hashes: UInt64 = (rows + np.float32(0)).view(np.uint32).astype(np.uint64) @ odd
+    whole = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2)))
+    whole += np.float32(0)
+    words = whole.view(np.uint64)
+    odd = np.random.default_rng(0).integers(2**63, size=words.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    hashes: UInt64 = words @ odd
     return hashes
 
 
