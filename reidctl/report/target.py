@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reidctl.report.embedding_map import EmbeddingMap, embedding_maps
 from reidctl.report.suspects import Suspects, suspects
 from reidctl.retrieval.analysis import Analysis, analyse
-from reidctl.retrieval.distance import Metric
-from reidctl.retrieval.evaluation import APRule, EvaluationProtocol
 from reidctl.retrieval.ranking import Ranking, rank_gallery
 from reidctl.retrieval.ranks import Matches
 
@@ -48,37 +46,18 @@ def analyse_in_full(
     query: Embeddings,
     gallery: Embeddings,
     *,
-    metric: Metric = "cosine",
-    ranks: Sequence[int] = (1, 5, 10, 20),
-    ap_rule: APRule = "step",
-    rerank: Rerank | None = None,
-    protocol: EvaluationProtocol = "market1501",
-    device: str = "cpu",
-    seed: int = 0,
     false_match_rates: Sequence[float] | None = None,
     bootstrap: int = RESAMPLES,
+    **scoring: Any,
 ) -> Analysis:
-    """`analyse` with everything that a report tells: intervals, thresholds, cameras.
+    """`analyse` with everything that a report tells: intervals, thresholds, cameras; scoring: its other arguments.
 
     false_match_rates: None for those of RATES that the set has pairs enough for.
     """
     if false_match_rates is None:
         different = _different_pairs(query, gallery)
         false_match_rates = [rate for rate in RATES if rate * different >= 1]
-    return analyse(
-        query,
-        gallery,
-        metric=metric,
-        ranks=ranks,
-        ap_rule=ap_rule,
-        rerank=rerank,
-        protocol=protocol,
-        device=device,
-        seed=seed,
-        false_match_rates=false_match_rates,
-        bootstrap=bootstrap,
-        by_camera=True,
-    )
+    return analyse(query, gallery, **scoring, false_match_rates=false_match_rates, bootstrap=bootstrap, by_camera=True)
 
 
 def examine(
