@@ -6,16 +6,21 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reidctl.artefacts import runtime_for
 from reidctl.benchmarking.axes import Axes, Combination, combinations
 from reidctl.benchmarking.files import Files
 from reidctl.benchmarking.pictures import files_of
 from reidctl.benchmarking.rows import Accuracy, BenchRow, summary
-from reidctl.benchmarking.worker import Job, Round, measure, score
+from reidctl.benchmarking.worker import Job, Round, measure, vectors
 from reidctl.errors import InputError, ReidError
+from reidctl.retrieval import evaluate
 from reidctl.runtimes.child import run_in_child
-from reidctl.types import ReidData, Sample
+from reidctl.types import Embeddings, ReidData, Sample
+
+if TYPE_CHECKING:
+    from reidctl.types import Float32
 
 PRESETS = ("retail-0248", "retail-0265", "retail-0267", "retail-0270")
 SCORING_S = 3600.0
@@ -109,13 +114,23 @@ def _calibration(data: ReidData | None, folder: Path) -> Sequence[Sample]:
 
 
 def _accuracies(runs: Sequence[_Run], data: ReidData) -> dict[tuple[object, ...], Accuracy]:
-    """By network, those that gave embeddings."""
+    """By network, of those that could be measured."""
     found: dict[tuple[object, ...], Accuracy] = {}
-    test = ReidData(data.name, query=data.query, gallery=data.gallery, distractors=data.distractors)
+    samples = (*data.query, *data.gallery)
     for run in runs:
-        if run.job is not None and run.error is None and run.network not in found:
-            try:
-                found[run.network] = Accuracy(data.name, *run_in_child(score, run.job, test, timeout_s=SCORING_S))
-            except ReidError as error:
-                run.error = f"no accuracy: {error}"
+        if run.job is None or run.error is not None or run.network in found:
+            continue
+        try:
+            embedded = run_in_child(vectors, run.job, samples, timeout_s=SCORING_S)
+        except ReidError as error:
+            run.error = f"no accuracy: {error}"
+        else:
+            found[run.network] = _accuracy(embedded, data)
     return found
+
+
+def _accuracy(embedded: Float32, data: ReidData) -> Accuracy:
+    queries = len(data.query)
+    query, gallery = Embeddings(embedded[:queries], data.query), Embeddings(embedded[queries:], data.gallery)
+    found = evaluate(query, gallery)
+    return Accuracy(data.name, found.mAP, found.cmc[1])

@@ -14,10 +14,11 @@ from reidctl.benchmarking.pictures import loaded, loading, ready
 from reidctl.benchmarking.timing import timed
 from reidctl.errors import InputError
 from reidctl.registry import runtimes
-from reidctl.types import ReidData, Sample, Spec
+from reidctl.types import Sample, Spec
 
 if TYPE_CHECKING:
     from reidctl.benchmarking.timing import Batches
+    from reidctl.types import Float32
 
 WARM_UP_S = 0.5
 AHEAD = 2
@@ -91,15 +92,12 @@ def measure(job: Job) -> Round:
     )
 
 
-def score(job: Job, data: ReidData) -> tuple[float, float]:
-    """(mAP, rank-1) of the artefact on the query and gallery of `data`, by the Market-1501 protocol."""
-    from reidctl.retrieval import embed, evaluate
+def vectors(job: Job, samples: tuple[Sample, ...]) -> Float32:
+    """The artefact's embeddings of samples [N, D], computed as it is measured."""
+    from reidctl.retrieval import embed
 
     embedder = _open(job)
-    size = getattr(embedder, "batch", None) or BATCH
-    query, gallery = (embed(embedder, samples, batch_size=size) for samples in (data.query, data.gallery))
-    found = evaluate(query, gallery)
-    return found.mAP, found.cmc[1]
+    return embed(embedder, samples, batch_size=getattr(embedder, "batch", None) or BATCH).vectors
 
 
 def _open(job: Job) -> Any:
