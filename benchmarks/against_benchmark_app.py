@@ -6,9 +6,10 @@
 Ours are figures of `reidctl bench`: a batch is handed over as uint8 pictures, and its embeddings are taken back.
 benchmark_app fills its inputs once and only starts requests. So ours does a little more, and the ratio, ours through
 theirs, tells what Python, the conversion of pictures and the callback cost. `ready` names the third way, which takes
-turns with them: the file without our conversion, on one filled input, through the same queue of requests; what
-it lacks to 1 is Python's, and what ours lacks to it the conversion's. The ratios are medians over the turns of ratios
-within a turn, since a machine drifts. A file is measured at the batch it was made for.
+turns with them: the file without our conversion, on inputs filled once, through the same queue of requests; what
+it lacks to 1 is Python's, and what ours lacks to it the conversion's. Ratios are medians over the turns of ratios
+within a turn, since a machine drifts. The ratio of processor time an image is the one to read where others use the
+machine, too. A file is measured at the batch it was made for.
 """
 
 from __future__ import annotations
@@ -16,14 +17,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from side_by_side.filled import filled_queue
+from side_by_side.filled import benchmark_app, filled_queue
 
 from reidctl.benchmarking.rows import summary
 from reidctl.benchmarking.worker import Job, measure
@@ -32,21 +31,8 @@ from reidctl.runtimes.child import run_in_child
 
 PUBLISHED = ("models/omz/0287-FP32", "models/omz/0287-INT8")
 OURS = (("retail-0267", 1), ("retail-0267", 8))
-APP = "from openvino.tools.benchmark.main import main; main()"
 PRECISION = "f32"
-
-
-def benchmark_app(path: Path, hint: str, seconds: float) -> dict[str, float]:
-    """Images a second and median latency in ms, in its own words."""
-    with tempfile.TemporaryDirectory() as folder:
-        options = ["-m", str(path), "-d", "CPU", "-hint", hint, "-infer_precision", PRECISION, "-t", str(int(seconds))]
-        report = ["-json_stats", "-report_type", "no_counters", "-report_folder", folder]
-        ended = subprocess.run([sys.executable, "-c", APP, *options, *report], capture_output=True, text=True)
-        found = Path(folder, "benchmark_report.json")
-        if ended.returncode or not found.is_file():
-            raise SystemExit(f"benchmark_app fails on {path}: {ended.stdout[-500:]}{ended.stderr[-500:]}")
-        results = json.loads(found.read_text())["execution_results"]
-    return {"fps": float(results["throughput"]), "p50_ms": float(results["latency (ms)"])}
+KEYS = ("fps", "p50_ms", "cpu_ms")
 
 
 def batch_of(path: Path) -> int:
@@ -59,20 +45,20 @@ def ours(path: Path, hint: str, batch: int, seconds: float) -> dict[str, float]:
     """What `reidctl bench` tells of one round."""
     job = Job(path, "openvino", "CPU", PRECISION, batch, hint, seconds)
     found = summary([run_in_child(measure, job, timeout_s=300)])
-    return {"fps": found.fps, "p50_ms": found.p50_ms}
+    return {"fps": found.fps, "p50_ms": found.p50_ms, "cpu_ms": found.cpu_ms}
 
 
 def ready(path: Path, hint: str, batch: int, seconds: float) -> dict[str, float]:
     """The queue of requests on the graph as it is in the file."""
     found = summary([run_in_child(filled_queue, path, hint, PRECISION, batch, seconds, timeout_s=300)])
-    return {"fps": found.fps, "p50_ms": found.p50_ms}
+    return {"fps": found.fps, "p50_ms": found.p50_ms, "cpu_ms": found.cpu_ms}
 
 
 def compare(path: Path, name: str, hint: str, options: argparse.Namespace) -> dict[str, Any]:
     """The three in turns, each turn beginning with the next of them."""
     batch = batch_of(path)
     ways = {
-        "theirs": lambda: benchmark_app(path, hint, options.seconds),
+        "theirs": lambda: run_in_child(benchmark_app, path, hint, PRECISION, batch, options.seconds, timeout_s=300),
         "ours": lambda: ours(path, hint, batch, options.seconds),
         "ready": lambda: ready(path, hint, batch, options.seconds),
     }
@@ -89,12 +75,14 @@ def compare(path: Path, name: str, hint: str, options: argparse.Namespace) -> di
         "file": name,
         "batch": batch,
         "hint": hint,
-        **{f"{way}_{key}": median(turn[way][key] for turn in turns) for way in ways for key in ("fps", "p50_ms")},
+        **{f"{way}_{key}": median(turn[way][key] for turn in turns) for way in ways for key in KEYS},
         "fps_ratio": ratio("ours", "fps"),
         "fps_ratio_lowest": min(turn["ours"]["fps"] / turn["theirs"]["fps"] for turn in turns),
         "fps_ratio_highest": max(turn["ours"]["fps"] / turn["theirs"]["fps"] for turn in turns),
         "ready_fps_ratio": ratio("ready", "fps"),
         "p50_ratio": ratio("ours", "p50_ms"),
+        "cpu_ratio": ratio("ours", "cpu_ms"),
+        "ready_cpu_ratio": ratio("ready", "cpu_ms"),
     }
 
 
@@ -113,7 +101,7 @@ def files(named: list[Path], folder: Path) -> list[tuple[str, Path]]:
 def line(row: dict[str, Any]) -> str:
     figures = f"{row['theirs_fps']:>8.1f}{row['ours_fps']:>8.1f}{row['ready_fps']:>8.1f}"
     span = f"{row['fps_ratio']:.3f} ({row['fps_ratio_lowest']:.2f}-{row['fps_ratio_highest']:.2f})"
-    ratios = f"{span:>20}{row['ready_fps_ratio']:>13.3f}{row['p50_ratio']:>10.3f}"
+    ratios = f"{span:>20}{row['ready_fps_ratio']:>13.3f}{row['p50_ratio']:>10.3f}{row['cpu_ratio']:>10.3f}"
     return f"{row['file']:<28}{row['batch']:>6}  {row['hint']:<11}{figures}  {ratios}"
 
 
@@ -127,7 +115,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.json:
         head = f"{'file':<28}{'batch':>6}  {'hint':<11}{'theirs':>8}{'ours':>8}{'ready':>8}"
-        print(f"{head}  {'ours/theirs':>20}{'ready/theirs':>13}{'p50 ratio':>10}")
+        print(f"{head}  {'ours/theirs':>20}{'ready/theirs':>13}{'p50 ratio':>10}{'CPU ratio':>10}")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, path in files(options.files, Path(folder)):

@@ -127,6 +127,13 @@ def ratio(row: Row, other: Row) -> float | None:
     return median(mine.rate / theirs.rate for mine, theirs in pairs) if row.rounds and other.rounds else None
 
 
+def cpu_ratio(row: Row, other: Row) -> float | None:
+    """How many times the images for the same processor time, which a busy machine hardly changes."""
+    if not (row.rounds and other.rounds):
+        return None
+    return summary(other.rounds).cpu_ms / summary(row.rounds).cpu_ms
+
+
 def bars(rows: list[Row]) -> list[dict[str, Any]]:
     """What our files are held to, and what came of it."""
     by = {(row.name, row.precision): row for row in rows if row.batch == 1}
@@ -156,7 +163,9 @@ def as_dict(row: Row, base: Row) -> dict[str, Any]:
         "batch": row.batch,
         "fps": measured and measured.fps,
         "spread": measured and measured.spread,
+        "cpu_ms": measured and measured.cpu_ms,
         "ratio": ratio(row, base),
+        "cpu_ratio": cpu_ratio(row, base),
         "memory_mib": measured and measured.memory_mib,
         "cosine_min": row.cosine_min,
         "cosine_mean": row.cosine_mean,
@@ -169,7 +178,9 @@ def as_dict(row: Row, base: Row) -> dict[str, Any]:
 def show(found: dict[str, Any]) -> None:
     cpu = found["cpu"]
     print(f"{cpu['name']}, {cpu['cores']} cores, {', '.join(cpu['features'])}; throughput hint")
-    head = f"{'file':<16}{'arithmetic':<11}{'batch':>5}{'FPS':>8}{'±':>5}{'ratio':>7}{'MiB':>6}"
+    head = (
+        f"{'file':<16}{'arithmetic':<11}{'batch':>5}{'FPS':>8}{'±':>5}{'ratio':>7}{'CPU ms':>8}{'ratio':>7}{'MiB':>6}"
+    )
     print(f"{head}{'cosine min':>12}{'mean':>9}{'mAP':>8}{'rank-1':>8}")
     for row in found["rows"]:
         print(f"{row['file']:<16}{row['arithmetic']:<11}{row['batch']:>5}", end="")
@@ -178,8 +189,9 @@ def show(found: dict[str, Any]) -> None:
             continue
         speed = ""
         if row["fps"]:
-            speed = f"{row['fps']:>8.1f}{row['spread']:>5.0%}{row['ratio']:>7.2f}{row['memory_mib']:>6.0f}"
-        print(f"{speed:<26}", end="")
+            speed = f"{row['fps']:>8.1f}{row['spread']:>5.0%}{row['ratio']:>7.2f}{row['cpu_ms']:>8.2f}"
+            speed += f"{row['cpu_ratio']:>7.2f}{row['memory_mib']:>6.0f}"
+        print(f"{speed:<41}", end="")
         if row["mAP"] is not None:
             print(f"{row['cosine_min']:>12.5f}{row['cosine_mean']:>9.5f}{row['mAP']:>8.4f}{row['rank1']:>8.4f}", end="")
         print()

@@ -21,9 +21,10 @@ class Measured:
     """What was measured.
 
     fps: images a second, the median of the repeats; spread: between the fastest and the slowest repeat, in units of
-    it; p50_ms, p95_ms, p99_ms: percentiles of all batches' times from beginning to embeddings; load_s: from a started
-    Python to the first embeddings, the median; memory_mib: most that a process ever held; requests: how many batches
-    were under way at once, streams: how many of them were computed side by side; weights: precision of the file's.
+    it; p50_ms, p95_ms, p99_ms: percentiles of all batches' times from beginning to embeddings; cpu_ms: processor time
+    of all cores an image, which other processes hardly change, the median; load_s: from a started Python to the first
+    embeddings, the median; memory_mib: most that a process ever held; requests: how many batches were under way at
+    once, streams: how many of them were computed side by side; weights: precision of the file's.
     """
 
     weights: str
@@ -34,6 +35,7 @@ class Measured:
     p50_ms: float
     p95_ms: float
     p99_ms: float
+    cpu_ms: float
     load_s: float
     memory_mib: float | None
 
@@ -96,6 +98,7 @@ def summary(rounds: Sequence[Round]) -> Measured:
         p50_ms=float(p50),
         p95_ms=float(p95),
         p99_ms=float(p99),
+        cpu_ms=median(one.cpu_s for one in rounds) * 1000,
         load_s=median(one.load_s for one in rounds),
         memory_mib=max(memory, default=None),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,10 +16,14 @@ Batches = Iterator[tuple[float, "UInt8"]]
 
 @dataclass(frozen=True)
 class Timing:
-    """latencies: seconds from the beginning of each batch to its embeddings; rate: batches a second."""
+    """latencies: seconds from the beginning of each batch to its embeddings; rate: batches a second.
+
+    cpu: seconds of processor time of all threads a batch; other processes hardly change it.
+    """
 
     latencies: list[float]
     rate: float
+    cpu: float
 
 
 def timed(embedder: Any, batches: Batches, seconds: float) -> Timing:
@@ -30,19 +34,21 @@ def timed(embedder: Any, batches: Batches, seconds: float) -> Timing:
 
 def _one_by_one(embedder: Any, batches: Batches, seconds: float) -> Timing:
     latencies: list[float] = []
+    worked = process_time()
     started = now = perf_counter()
     while now - started < seconds or not latencies:
         begun, images = next(batches)
         embedder.embed_batch(images)
         now = perf_counter()
         latencies.append(now - begun)
-    return Timing(latencies, len(latencies) / (now - started))
+    count = len(latencies)
+    return Timing(latencies, count / (now - started), (process_time() - worked) / count)
 
 
 def _streamed(embedder: Any, batches: Batches, seconds: float) -> Timing:
     begun: list[float] = []
     ended: dict[int, float] = {}
-    started = perf_counter()
+    worked, started = process_time(), perf_counter()
 
     def drawn() -> Iterator[UInt8]:
         while perf_counter() - started < seconds or not begun:
@@ -54,6 +60,8 @@ def _streamed(embedder: Any, batches: Batches, seconds: float) -> Timing:
         ended[index] = perf_counter()
 
     embedder.embed_stream(drawn(), done)
+    cpu = process_time() - worked
     # Towards the end requests run dry: only what ended while there was more to do tells how fast it goes.
     in_time = [end for end in ended.values() if end - started <= seconds] or list(ended.values())
-    return Timing([ended[index] - begin for index, begin in enumerate(begun)], len(in_time) / (max(in_time) - started))
+    latencies = [ended[index] - begin for index, begin in enumerate(begun)]
+    return Timing(latencies, len(in_time) / (max(in_time) - started), cpu / len(begun))

@@ -53,14 +53,15 @@ class Round:
     """What one process measured.
 
     weights: precision of the file's; rate: images a second; latencies: seconds from the beginning of each batch to
-    its embeddings; load_s: from a started Python to the first embeddings, the engine's import and compiling included;
-    memory_mib: most that the process ever held; requests: how many batches were under way at once; streams: how many
-    of them the engine computed side by side.
+    its embeddings; cpu_s: seconds of processor time an image; load_s: from a started Python to the first embeddings,
+    the engine's import and compiling included; memory_mib: most that the process ever held; requests: how many batches
+    were under way at once; streams: how many of them the engine computed side by side.
     """
 
     weights: str
     rate: float
     latencies: list[float]
+    cpu_s: float
     load_s: float
     memory_mib: float | None
     requests: int
@@ -85,6 +86,7 @@ def measure(job: Job) -> Round:
         weights=embedder.info.precision,
         rate=found.rate * job.batch,
         latencies=found.latencies,
+        cpu_s=found.cpu / job.batch,
         load_s=load_s,
         memory_mib=peak_memory_mib(),
         requests=requests,

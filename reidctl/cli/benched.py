@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reidctl.benchmarking import BenchRow
 
 COLUMNS = ("model", "engine", "device", "arithmetic", "weights", "batch", "hint", "streams", "from")
-FIGURES = ("images/s", "±", "p50 ms", "p95 ms", "p99 ms", "load s", "MiB")
+FIGURES = ("images/s", "±", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "load s", "MiB")
 
 
 def tell(rows: Sequence[BenchRow], json: bool) -> None:
@@ -83,9 +83,9 @@ def _figures(row: BenchRow) -> list[object]:
     found = row.measured
     if found is None:
         return [row.error, *[""] * (len(FIGURES) - 1)]
-    latencies = [f"{value:.2f}" for value in (found.p50_ms, found.p95_ms, found.p99_ms)]
+    times = [f"{value:.2f}" for value in (found.p50_ms, found.p95_ms, found.p99_ms, found.cpu_ms)]
     memory = round(found.memory_mib) if found.memory_mib else None
-    return [f"{found.fps:.1f}", f"{found.spread:.0%}", *latencies, f"{found.load_s:.2f}", memory]
+    return [f"{found.fps:.1f}", f"{found.spread:.0%}", *times, f"{found.load_s:.2f}", memory]
 
 
 def _scores(row: BenchRow) -> list[object]:

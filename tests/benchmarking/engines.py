@@ -41,7 +41,7 @@ class TwoAtOnce(OneByOne):
 def a_row(**changes: Any) -> BenchRow:
     """A measured row of 100 images/s and 10 ms; changes by the name of any of its figures, None for no accuracy."""
     what = Combination("net", "openvino", None, "CPU", "f32", 1, "latency", None, "ready")
-    measured = Measured("f32", 1, 1, 100.0, 0.01, 10.0, 11.0, 12.0, 1.0, 150.0)
+    measured = Measured("f32", 1, 1, 100.0, 0.01, 10.0, 11.0, 12.0, 9.0, 1.0, 150.0)
     accuracy, error = changes.pop("mAP", None), changes.pop("error", None)
     what = what._replace(**{key: changes.pop(key) for key in list(changes) if key in what._fields and key != "weights"})
     measured = Measured(**{**vars(measured), **changes})

@@ -9,7 +9,7 @@ from tests.benchmarking.engines import a_row
 
 
 def a_round(rate: float, latencies: list[float], load_s: float = 1.0, memory: float | None = 100.0) -> Round:
-    return Round("f16", rate, latencies, load_s, memory, 4, 2)
+    return Round("f16", rate, latencies, 0.5 / rate, load_s, memory, 4, 2)
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -37,6 +37,7 @@ def test_repeats_become_one_row() -> None:
     assert found.spread == pytest.approx(0.4)  # from 80 to 120, of 100
     assert found.p50_ms == pytest.approx(20)
     assert found.load_s == 2.0
+    assert found.cpu_ms == pytest.approx(5.0)  # of 4.2, 5 and 6.3
     assert found.memory_mib == 120.0
     assert (found.weights, found.requests, found.streams) == ("f16", 4, 2)
 

@@ -38,7 +38,7 @@ def test_every_combination_becomes_a_row(tmp_path: Path) -> None:
 
 
 def a_round(rate: float) -> Round:
-    return Round("f32", rate, [0.01], 1.0, 100.0, 1, 1)
+    return Round("f32", rate, [0.01], 0.01, 1.0, 100.0, 1, 1)
 
 
 def test_repeats_go_round_through_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import pytest
@@ -70,3 +70,16 @@ def test_what_ends_after_the_time_is_up_does_not_slow_the_rate() -> None:
     # 11 batches in 0.2 s would be 55 a second; the ten that ended in time took next to none.
     assert found.rate > 100
     assert max(found.latencies) > 0.1
+
+
+def test_processor_time_is_that_of_this_process_alone() -> None:
+    class Busy(OneByOne):
+        def embed_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+            until = process_time() + 0.02
+            while process_time() < until:
+                pass
+            return np.zeros((1, 1), np.float32)
+
+    assert timed(Busy(), batches(), 0.1).cpu >= 0.02
+    # Asleep it takes none, however long the batch.
+    assert timed(OneByOne(), batches(), 0.1).cpu < PAUSE_S
