@@ -101,7 +101,8 @@ def files(named: list[Path], folder: Path) -> list[tuple[str, Path]]:
 def line(row: dict[str, Any]) -> str:
     figures = f"{row['theirs_fps']:>8.1f}{row['ours_fps']:>8.1f}{row['ready_fps']:>8.1f}"
     span = f"{row['fps_ratio']:.3f} ({row['fps_ratio_lowest']:.2f}-{row['fps_ratio_highest']:.2f})"
-    ratios = f"{span:>20}{row['ready_fps_ratio']:>13.3f}{row['p50_ratio']:>10.3f}{row['cpu_ratio']:>10.3f}{row['ready_cpu_ratio']:>10.3f}"
+    ratios = f"{span:>20}{row['ready_fps_ratio']:>13.3f}{row['p50_ratio']:>10.3f}"
+    ratios += f"{row['cpu_ratio']:>10.3f}{row['ready_cpu_ratio']:>10.3f}"
     return f"{row['file']:<28}{row['batch']:>6}  {row['hint']:<11}{figures}  {ratios}"
 
 

@@ -18,6 +18,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -81,7 +82,7 @@ def our_checkpoint(data: Path, folder: Path) -> Path:
     return path
 
 
-def rows_of(data: Path, images: ReidData, folder: Path) -> list[Row]:
+def rows_of(data: Path, images: ReidData, folder: Path, batches: Sequence[int]) -> list[Row]:
     """Every file in every arithmetic."""
     found = []
     for weights, place in PUBLISHED.items():
@@ -92,7 +93,7 @@ def rows_of(data: Path, images: ReidData, folder: Path) -> list[Row]:
     onnx = folder / "ours.onnx"
     if not onnx.exists():
         export_onnx(our_checkpoint(data, folder), onnx)
-    for batch in (1, 8):
+    for batch in dict.fromkeys((1, *batches)):
         path = our_ir(onnx, f"fp32-{batch}", batch=batch)
         found += [Row("ours fp32", path, precision, batch) for precision in PRECISIONS]
         path = our_ir(onnx, f"int8-{batch}", batch=batch, weights="int8", calibration=images.train)
@@ -206,6 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=5, help="0 for accuracy alone")
     parser.add_argument("--seconds", type=float, default=2, help="time of each row in a turn")
+    parser.add_argument("--batch", type=int, nargs="*", default=[8], help="of further rows of ours, beside 1")
     parser.add_argument("--no-accuracy", action="store_true", help="speed and memory alone")
     parser.add_argument("--keep", type=Path, help="a folder that our files are made in and stay in, for the next time")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -218,7 +220,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if options.keep:
             options.keep.mkdir(parents=True, exist_ok=True)
-        rows = rows_of(Path(data), images, options.keep or Path(folder))
+        rows = rows_of(Path(data), images, options.keep or Path(folder), options.batch)
         for turn in range(options.turns):
             for row in rows if turn % 2 == 0 else reversed(rows):
                 row.turn(options.seconds)

@@ -53,15 +53,9 @@ def bench(
     )
     _require_outputs(csv, plot, data, force)
     total = len(combinations(named, axes)) * repeats
+    target = _target(data, root)
     with output.progress("measure", total) as advance:
-        rows = measure(
-            named,
-            axes,
-            seconds=seconds,
-            repeats=repeats,
-            data=_target(data, root),
-            progress=lambda: advance(1),
-        )
+        rows = measure(named, axes, seconds=seconds, repeats=repeats, data=target, progress=lambda: advance(1))
     tell(rows, json)
     if csv:
         write_csv(csv, rows)
