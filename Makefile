@@ -15,6 +15,7 @@ install: $(INSTALLED)  ## Make the virtual environment and install reidctl into 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m compileall -q reidctl  # which pip does not do for an editable package
 	@touch $@
 
 demo: $(INSTALLED)  ## Train, test, export, verify and benchmark a network on drawn pedestrians (6 minutes on 2 cores)
