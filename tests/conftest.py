@@ -2,9 +2,10 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,6 +23,23 @@ settings.register_profile(
     derandomize="CI" in os.environ,
 )
 settings.load_profile("unhurried")
+
+OTHER_WIDTHS = frozenset(
+    [
+        *("osnet_x0_5", "osnet_x0_75", "osnet_x1_0"),
+        *("fpn_osnet_x0_5", "fpn_osnet_x0_75", "fpn_osnet_x1_0"),
+        *("retail-0265", "retail-0270"),
+    ]
+)
+"""Models and presets with the layers of another, osnet_x0_25, fpn_osnet_x0_25 or retail-0267, and more channels.
+
+What takes seconds for each network and depends on its layers only is left to `make test-all` for these.
+"""
+
+
+def slow_for_other_widths(names: Iterable[str]) -> list[Any]:
+    """Test parameters: `names`, the slow ones marked."""
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in OTHER_WIDTHS else []) for name in names]
 
 
 @dataclass(frozen=True)

@@ -15,18 +15,20 @@ from reidctl.runtimes import open_embedder
 from reidctl.testing import check_batch_transform, check_dataset, check_loss, check_model, check_transform
 from reidctl.training.checkpoint import Checkpoint, build_model, describe, load_checkpoint, save_checkpoint
 from reidctl.types import Mixed, Sample, Spec
+from tests.conftest import slow_for_other_widths
 
 SIZE = (128, 64)
+MODELS = [name for name in models.names() if not models.find(name).is_family]
 SAMPLES = tuple(Sample(partial(Image.new, "RGB", (30, 70), color), color, 0, 0) for color in ("red", "green"))
 
 
-@pytest.mark.parametrize("name", [name for name in models.names() if not models.find(name).is_family])
+@pytest.mark.parametrize("name", MODELS)
 def test_every_model_keeps_the_contract(name: str) -> None:
     torch.manual_seed(0)
     check_model(models.build(Spec(name=name), image_size=SIZE), SIZE)
 
 
-@pytest.mark.parametrize("name", [name for name in models.names() if not models.find(name).is_family])
+@pytest.mark.parametrize("name", slow_for_other_widths(MODELS))
 def test_every_model_becomes_an_onnx_file_that_openvino_computes_alike(name: str, tmp_path: Path) -> None:
     config = load_config(sets=[f"model={name}", f"data.image.height={SIZE[0]}", f"data.image.width={SIZE[1]}"]).config
     torch.manual_seed(0)
@@ -36,7 +38,7 @@ def test_every_model_becomes_an_onnx_file_that_openvino_computes_alike(name: str
     assert open_embedder(exported).info.embedding_dim == model.embedding_dim
 
 
-@pytest.mark.parametrize("name", [name for name in models.names() if not models.find(name).is_family])
+@pytest.mark.parametrize("name", MODELS)
 def test_the_weights_of_every_model_are_the_same_network_when_read_back(name: str, tmp_path: Path) -> None:
     config = load_config(sets=[f"model={name}", f"data.image.height={SIZE[0]}", f"data.image.width={SIZE[1]}"]).config
     torch.manual_seed(0)
@@ -52,7 +54,7 @@ def test_the_weights_of_every_model_are_the_same_network_when_read_back(name: st
         assert torch.equal(found(images), model(images))
 
 
-@pytest.mark.parametrize("name", [name for name in models.names() if not models.find(name).is_family])
+@pytest.mark.parametrize("name", MODELS)
 def test_every_parameter_of_every_model_learns(name: str) -> None:
     idle: set[str] | None = None
     # The few hidden channels of a narrow gate can all start out dead, so one draw of the weights is not enough.

@@ -15,6 +15,7 @@ from reidctl.registry import models
 from reidctl.training import compiling
 from reidctl.training.compiling import WORTH, forward_of, is_worth_it
 from reidctl.types import Spec
+from tests.conftest import slow_for_other_widths
 
 CPU = torch.device("cpu")
 SMALL = (64, 32)
@@ -38,16 +39,24 @@ def _forget_compiled_code() -> None:
     torch._dynamo.utils.counters.clear()
 
 
-@pytest.mark.parametrize(("name", "training"), [*((name, True) for name in NETWORKS), ("retail-0267", False)])
-def test_every_network_is_one_graph(name: str, training: bool) -> None:
-    network = models.build(NETWORKS[name], image_size=SMALL).train(training)
+@pytest.mark.parametrize("name", slow_for_other_widths(NETWORKS))
+def test_every_network_is_one_graph(name: str) -> None:
+    require_one_graph(models.build(NETWORKS[name], image_size=SMALL).train())
+
+
+def test_a_network_under_test_is_one_graph() -> None:
+    require_one_graph(models.build(NETWORKS["retail-0267"], image_size=SMALL).eval())
+
+
+def require_one_graph(network: nn.Module) -> None:
     counter = CompileCounter()
     torch.compile(network, backend=counter)(torch.randn(2, 3, *SMALL))
     assert counter.frame_count == 1
     assert not torch._dynamo.utils.counters["graph_break"]
 
 
-@pytest.mark.parametrize("name", ["retail-0248", "retail-0267"])
+# The other has the same layers without gates.
+@pytest.mark.parametrize("name", [pytest.param("retail-0248", marks=pytest.mark.slow), "retail-0267"])
 def test_a_second_size_of_batch_compiles_once_more_and_a_third_does_not(name: str) -> None:
     network = models.build(NETWORKS[name], image_size=SMALL)
     counter = CompileCounter()
