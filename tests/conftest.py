@@ -24,22 +24,22 @@ settings.register_profile(
 )
 settings.load_profile("unhurried")
 
-OTHER_WIDTHS = frozenset(
+SAME_LAYERS = frozenset(
     [
-        *("osnet_x0_5", "osnet_x0_75", "osnet_x1_0"),
-        *("fpn_osnet_x0_5", "fpn_osnet_x0_75", "fpn_osnet_x1_0"),
-        *("retail-0265", "retail-0270"),
+        *("osnet_x0_25", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0"),
+        *("fpn_osnet_x0_25", "fpn_osnet_x0_5", "fpn_osnet_x0_75", "fpn_osnet_x1_0", "extra_blocks"),
+        *("retail-0248", "retail-0265", "retail-0270"),
     ]
 )
-"""Models and presets with the layers of another, osnet_x0_25, fpn_osnet_x0_25 or retail-0267, and more channels.
+"""Networks all of whose kinds of layers are in osnet_ibn_x1_0, fpn_osnet_ibn_x1_0 or retail-0267.
 
-What takes seconds for each network and depends on its layers only is left to `make test-all` for these.
+What takes seconds for each network, and depends on the kinds of its layers, is left to `make test-all` for these.
 """
 
 
-def slow_for_other_widths(names: Iterable[str]) -> list[Any]:
-    """Test parameters: `names`, the slow ones marked."""
-    return [pytest.param(name, marks=[pytest.mark.slow] if name in OTHER_WIDTHS else []) for name in names]
+def slow_for_same_layers(names: Iterable[str]) -> list[Any]:
+    """Test parameters: `names`, those with the layers of another marked as slow."""
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in SAME_LAYERS else []) for name in names]
 
 
 @dataclass(frozen=True)

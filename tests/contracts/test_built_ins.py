@@ -15,7 +15,7 @@ from reidctl.runtimes import open_embedder
 from reidctl.testing import check_batch_transform, check_dataset, check_loss, check_model, check_transform
 from reidctl.training.checkpoint import Checkpoint, build_model, describe, load_checkpoint, save_checkpoint
 from reidctl.types import Mixed, Sample, Spec
-from tests.conftest import slow_for_other_widths
+from tests.conftest import slow_for_same_layers
 
 SIZE = (128, 64)
 MODELS = [name for name in models.names() if not models.find(name).is_family]
@@ -28,7 +28,7 @@ def test_every_model_keeps_the_contract(name: str) -> None:
     check_model(models.build(Spec(name=name), image_size=SIZE), SIZE)
 
 
-@pytest.mark.parametrize("name", slow_for_other_widths(MODELS))
+@pytest.mark.parametrize("name", slow_for_same_layers(MODELS))
 def test_every_model_becomes_an_onnx_file_that_openvino_computes_alike(name: str, tmp_path: Path) -> None:
     config = load_config(sets=[f"model={name}", f"data.image.height={SIZE[0]}", f"data.image.width={SIZE[1]}"]).config
     torch.manual_seed(0)
