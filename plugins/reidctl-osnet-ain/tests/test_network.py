@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from reidctl_osnet_ain.blocks import AINBlock
-from reidctl_osnet_ain.network import OSNetAIN, SumPool, osnet_ain2_x1_0, osnet_ain_x1_0
 
 import reidctl
 from reidctl.models.dropout import DropoutOptions
 from reidctl.models.layers import InstanceNorm
 from reidctl.testing import check_model
+from reidctl_osnet_ain.blocks import AINBlock
+from reidctl_osnet_ain.network import OSNetAIN, SumPool, osnet_ain2_x1_0, osnet_ain_x1_0
 
 SMALL = (64, 32)
 ON_BOTH = pytest.mark.parametrize("builder", [osnet_ain_x1_0, osnet_ain2_x1_0])

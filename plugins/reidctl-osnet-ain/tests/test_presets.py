@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reidctl_osnet_ain import PRESETS
 
 import reidctl
+from reidctl_osnet_ain import PRESETS
 
 NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml"))
 ON_ALL = pytest.mark.parametrize("name", NAMES)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from reidctl_osnet_ain.network import OSNetAIN, osnet_ain2_x1_0, osnet_ain_x1_0
 from torch import Tensor, nn
+
+from reidctl_osnet_ain.network import OSNetAIN, osnet_ain2_x1_0, osnet_ain_x1_0
 
 PARITY = Path(__file__).parent / "parity"
 NETWORKS: dict[str, Callable[[], OSNetAIN]] = {
