@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-all test-gpu browser check docs bench clean
+.PHONY: help install demo test test-all test-docs test-gpu browser check docs bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ test: $(INSTALLED)  ## Run the tests
 
 test-all: $(INSTALLED)  ## Run the slow tests and those of the plugin packages too
 	$(BIN)/python -m pytest -m 'not gpu'
+
+test-docs: $(INSTALLED)  ## Run every command and program of README.md and docs/, and name those that cannot be run
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m docs tests/docs
 
 test-gpu: $(INSTALLED)  ## Run the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu
