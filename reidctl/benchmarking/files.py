@@ -14,7 +14,6 @@ from reidctl.export.ir import export_ir
 from reidctl.export.onnx import export_onnx
 from reidctl.types import Sample
 
-
 logger = logging.getLogger(__name__)
 
 
