@@ -193,11 +193,15 @@ def _taking_pictures(graph: Any, embedding: Any, info: ArtefactInfo) -> Any:
     pictures = steps.input()
     pictures.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC")).set_color_format(ColorFormat.RGB)
     pictures.model().set_layout(Layout(info.layout.upper()))
-    conversion = pictures.preprocess().convert_element_type(Type.f32)
-    if info.pixels == "normalized":
-        conversion.mean([255 * value for value in info.image.mean]).scale([255 * value for value in info.image.std])
+    conversion = pictures.preprocess()
     if info.color_order == "bgr":
+        # Of bytes, for OpenVINO swaps colours slowly, and floats are four times as many.
         conversion.convert_color(ColorFormat.BGR)
+    conversion.convert_element_type(Type.f32)
+    if info.pixels == "normalized":
+        colors = slice(None, None, -1 if info.color_order == "bgr" else 1)
+        conversion.mean([255 * value for value in info.image.mean[colors]])
+        conversion.scale([255 * value for value in info.image.std[colors]])
     steps.output().tensor().set_element_type(Type.f32)
     return steps.build()
 
