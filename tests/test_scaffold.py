@@ -1,14 +1,18 @@
-"""A written plugin package passes its own tests and is found."""
+"""A written plugin package passes its own tests, is found at once, and keeps the contract of its kind."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from reidctl.errors import ConfigError, ExistsError
 from reidctl.scaffold import KINDS, write_package
+from tests.conftest import Cli, Packages
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -23,7 +27,47 @@ def test_a_new_package_passes_its_own_tests(tmp_path: Path, kind: str) -> None:
         env={**os.environ, "PYTHONPATH": str(package), "OMP_NUM_THREADS": "1"},
     )
     assert ended.returncode == 0, ended.stdout
-    assert "2 passed" in ended.stdout
+    assert f"{3 if kind == 'runtime' else 2} passed" in ended.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_package_shows_up_at_once(packages: Packages, tmp_path: Path, cli: Cli, kind: str) -> None:
+    _installed(packages, tmp_path, kind)
+    rows = json.loads(cli("plugins", "list", "--json").out)["plugins"]
+    assert [(row["kind"], row["name"], row["package"], row["status"]) for row in rows] == [
+        (kind, "mine", "reidctl-mine", "ok")
+    ]
+    assert "reidctl_mine" not in sys.modules
+    if kind == "command":
+        assert "From reidctl-mine 1.2." in cli("--help").out
+
+
+def test_new_packages_keep_the_contracts_of_their_kinds(packages: Packages, tmp_path: Path, cli: Cli) -> None:
+    for kind in KINDS:
+        _installed(packages, tmp_path, kind, f"my-{kind}")
+    result = cli("plugins", "check", "my-model", "--json")
+    assert result.code == 0, result.err
+    (model,) = json.loads(result.out)["plugins"]
+    assert [(step["name"], step["outcome"]) for step in model["steps"]] == [
+        ("import", "ok"),
+        ("build", "ok"),
+        ("contract", "ok"),
+        ("onnx", "ok"),
+        ("openvino", "ok"),
+        ("timing", "ok"),
+    ]
+
+
+def _installed(packages: Packages, folder: Path, kind: str, name: str = "reidctl-mine") -> None:
+    """Write a package and put it where Python sees it as installed."""
+    written = write_package(name, kind, folder)
+    points = tomllib.loads((written / "pyproject.toml").read_text())["project"]["entry-points"]
+    assert points.pop("reidctl.api") == {"version": "v1"}
+    ((group, parts),) = points.items()
+    named = {part: target.rpartition(":")[2] for part, target in parts.items()}
+    module = next(iter(parts.values())).partition(":")[0]
+    packages.add(name, {group.removeprefix("reidctl."): named}, (written / f"{module}.py").read_text())
+    shutil.rmtree(written)
 
 
 def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
@@ -34,10 +78,15 @@ def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "mine" / "work.py").read_text() == "precious"
 
 
-@pytest.mark.parametrize("name", ["", "-x", "a b", "../x", "é"])
+@pytest.mark.parametrize("name", ["", "-x", "a b", "../x", "é", "reidctl", "json", "reidctl-class", "reidctl-2x"])
 def test_a_name_that_is_no_package_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="is no package name"):
         write_package(name, "loss", tmp_path)
+
+
+def test_the_name_of_a_part_that_is_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="reidctl has a loss named 'triplet' already"):
+        write_package("reidctl-triplet", "loss", tmp_path)
 
 
 def test_a_mistyped_kind_suggests_the_nearest(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ PATCHES = (8, 4)
 
 def open_exported(path: Path) -> Embedder:
     """An ONNX file or IR in the arithmetic of every check: f32 on the CPU."""
-    opened: Embedder = runtimes.build(Spec(name="openvino"), path=path, device="cpu", precision="f32")
+    opened: Embedder = runtimes.build(Spec(name="reidctl:openvino"), path=path, device="cpu", precision="f32")
     return opened
 
 

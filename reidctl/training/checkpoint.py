@@ -61,8 +61,18 @@ def embedding_dim(model: nn.Module) -> int:
     """The length of the embeddings of `model`; PluginError for one that breaks the contract and does not tell."""
     found = getattr(model, "embedding_dim", None)
     if not isinstance(found, int):
-        raise PluginError(f"model {type(model).__name__} has no whole number `embedding_dim`")
+        raise PluginError(
+            f"{models.maker(model)} has no whole number `embedding_dim`", "`reidctl plugins check NAME` says more"
+        )
     return found
+
+
+def require_embeddings(found: object, name: str, count: int, dim: int) -> None:
+    """Raise PluginError unless what the model `name` made of `count` images is a tensor [count, dim]."""
+    if isinstance(found, Tensor) and found.shape == (count, dim):
+        return
+    shape = f"embeddings of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+    raise models.find(name).fault(f"gives {shape} for {count} images, not {(count, dim)}")
 
 
 def describe(model: nn.Module, config: RunConfig, metrics: Mapping[str, float] | None = None) -> ArtefactInfo:
