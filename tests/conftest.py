@@ -81,7 +81,7 @@ class Packages:
     def add(
         self, package: str, parts: Mapping[str, Mapping[str, str]], source: str = "", api: str | None = "v1"
     ) -> Path:
-        """Install `package` 1.2: its module has the source, and parts are {kinds: {name: attribute}}; the module's file."""
+        """Install `package` 1.2 with the module `source` and parts {kinds: {name: attribute}}; the module's file."""
         module = package.replace("-", "_")
         self.modules.append(module)
         file = self.folder / f"{module}.py"

@@ -8,10 +8,14 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from reidctl.conformance import Question, examine
 from reidctl.errors import ConfigError, ExistsError
 from reidctl.scaffold import KINDS, write_package
+from reidctl.types import Spec
 from tests.conftest import Cli, Packages
 
 
@@ -42,20 +46,26 @@ def test_a_new_package_shows_up_at_once(packages: Packages, tmp_path: Path, cli:
         assert "From reidctl-mine 1.2." in cli("--help").out
 
 
-def test_new_packages_keep_the_contracts_of_their_kinds(packages: Packages, tmp_path: Path, cli: Cli) -> None:
+def test_new_packages_keep_the_contracts_of_their_kinds(packages: Packages, tmp_path: Path) -> None:
     for kind in KINDS:
         _installed(packages, tmp_path, kind, f"my-{kind}")
-    result = cli("plugins", "check", "my-model", "--json")
-    assert result.code == 0, result.err
-    (model,) = json.loads(result.out)["plugins"]
-    assert [(step["name"], step["outcome"]) for step in model["steps"]] == [
-        ("import", "ok"),
-        ("build", "ok"),
-        ("contract", "ok"),
-        ("onnx", "ok"),
-        ("openvino", "ok"),
-        ("timing", "ok"),
-    ]
+    for name in ("train/0_0_a", "query/7_0_a", "gallery/7_1_a"):
+        path = tmp_path / "my_dataset" / f"{name}.jpg"
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (64, 128)).save(path)
+    file = tmp_path / "net.my_runtime"
+    with file.open("wb") as opened:
+        np.savez(opened, weights=np.eye(4, 3), size=(32, 16))
+    lacking = examine([Question(kind, Spec(name=f"my_{kind}")) for kind in ("dataset", "runtime")], 300)
+    assert [(report.status, report.steps[-1].name) for report in lacking] == [("incomplete", "build")] * 2
+    reports = examine([Question(kind, Spec(name=f"my_{kind}"), tmp_path, file) for kind in KINDS], 300)
+    assert [report.problem for report in reports] == [""] * len(KINDS)
+    middle = {"model": ["contract", "onnx", "openvino"]}
+    for report in reports:
+        kind = report.question.kind
+        expected = ["contract"] if kind == "command" else ["build", *middle.get(kind, ["contract"]), "timing"]
+        assert [step.name for step in report.steps] == ["import", *expected]
+        assert {step.outcome for step in report.steps} == {"ok"}
 
 
 def _installed(packages: Packages, folder: Path, kind: str, name: str = "reidctl-mine") -> None:

@@ -171,7 +171,7 @@ def _questions(
         for entry in registry.entries:
             name = _called(registry, entry)
             if spec is None or normalized(spec.name) == normalized(entry.package):
-                found.append(Question(registry.kind, Spec(name=name), root, file))
+                found.append(Question(registry.kind, Spec(name=name, **(spec.parameters if spec else {})), root, file))
             elif spec.name in (entry.name, f"{entry.package}:{entry.name}") or _is_member(spec.name, entry):
                 named = spec.name if _is_member(spec.name, entry) else name
                 found.append(Question(registry.kind, Spec(name=named, **spec.parameters), root, file))

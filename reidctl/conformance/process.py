@@ -19,6 +19,7 @@ from reidctl.errors import ReidError
 from reidctl.runtimes.child import caught_warnings, environment, obituary
 
 START = "from reidctl.conformance.process import answer; answer()"
+START_S = 120
 END = "end"
 
 Event = tuple[int, str, Step | None]
@@ -59,12 +60,15 @@ def _in_one_child(reports: Sequence[Report], limit_s: float, progress: Callable[
             pickle.dump([report.question for report in reports], child.stdin)
             child.stdin.close()
             part, step, started = 0, "start", perf_counter()
+            # Python and reidctl itself may take a while to start where a machine is busy.
+            patience = max(limit_s, START_S)
             while True:
                 try:
-                    event = events.get(timeout=limit_s)
+                    event = events.get(timeout=patience)
                 except queue.Empty:
-                    why = f"no answer after {limit_s:g} s, stopped"
+                    why = f"no answer after {patience:g} s, stopped"
                     break
+                patience = limit_s
                 if event is None:
                     code = child.wait()
                     stderr.seek(0)

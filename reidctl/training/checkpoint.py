@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from reidctl.config.ownership import read_stored
 from reidctl.config.schema import RunConfig
 from reidctl.errors import InputError, PluginError
 from reidctl.files import replacing
@@ -107,7 +108,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     hint = f"`reidctl convert-weights {path} OUT.safetensors --preset NAME` makes a checkpoint of foreign weights"
     try:
         info = ArtefactInfo.from_strings(entries)
-        config = RunConfig.model_validate_json(entries.get("config", ""))
+        config = read_stored(entries.get("config", ""))
     except ValueError as error:
         found = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise InputError(f"{path}: its metadata is not that of a reidctl checkpoint: {found}", hint) from error
