@@ -108,19 +108,9 @@ class Unpackaged(Distribution):
     def __init__(self, module: str) -> None:
         self._module = module
 
-    @property
-    def name(self) -> str:
-        """The module's."""
-        return self._module
-
-    @property
-    def version(self) -> str:
-        """There is none; this says where the part comes from."""
-        return "-P"
-
     def read_text(self, filename: str) -> str | None:
-        """No file of a package is there."""
-        return None
+        """Metadata with the module's name; the version says where the part comes from."""
+        return f"Name: {self._module}\nVersion: -P\n" if filename == "METADATA" else None
 
     def locate_file(self, path: Any) -> Any:
         """Where a file of the package would be."""

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -136,8 +137,17 @@ class Packages:
 
 @pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Packages]:
-    """Packages for this process and those that it starts, gone after the test."""
+    """Packages for this process and those that it starts, gone after the test; here they are the only ones."""
     found = Packages(tmp_path / "site")
+
+    def ours_and_theirs() -> EntryPoints:
+        points = [point for point in entry_points() if point.group.startswith("reidctl.") and point.dist]
+        homes = {point.dist.name: Path(str(point.dist.locate_file(""))) for point in points if point.dist}
+        known = {name for name, home in homes.items() if name == "reidctl" or home == found.folder}
+        return EntryPoints(point for point in points if point.dist and point.dist.name in known)
+
+    monkeypatch.setattr(registries, "entry_points", ours_and_theirs)
+    found.look_again()
     monkeypatch.syspath_prepend(str(found.folder))
     monkeypatch.setenv("PYTHONPATH", str(found.folder))
     yield found
