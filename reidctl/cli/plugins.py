@@ -68,7 +68,7 @@ def check(
     file: Annotated[
         Path | None, typer.Option("--file", help="What a runtime is to open; ours are made.", show_default=False)
     ] = None,
-    limit: Annotated[float, typer.Option("--limit", min=1, help="Seconds that one step may take.")] = 120,
+    limit: Annotated[float, typer.Option("--limit", min=1, help="Seconds that one step may take.")] = 300,
     json: Json = False,
 ) -> None:
     """Import and build parts, check the contracts of their kinds, export and time them, in a process of their own.

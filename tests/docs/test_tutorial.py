@@ -44,5 +44,6 @@ def test_the_tutorial_runs_in_a_fresh_environment(tmp_path: Path) -> None:
     listings = [step.out for step in ran if "reidctl plugins list" in step.block.code]
     assert "reidctl-first" in listings[0]
     assert "disabled" in listings[1]
-    assert "reidctl-tutorial" not in listings[-1]
-    assert "reidctl-first" not in listings[-1]
+    uninstalled, listed = listings[-1].split("kind ", 1)
+    assert "Successfully uninstalled reidctl-tutorial-0.1.0" in uninstalled
+    assert "reidctl-" not in listed
