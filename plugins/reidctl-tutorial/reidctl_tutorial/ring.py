@@ -23,4 +23,5 @@ class Ring(nn.Module):
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         lengths = torch.linalg.vector_norm(embeddings, dim=1)
-        return (lengths - self.radius).square().mean() / 2
+        loss: Tensor = (lengths - self.radius).square().mean() / 2
+        return loss
