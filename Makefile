@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
 PLUGINS_INSTALLED := $(VENV)/.plugins-installed
 
-.PHONY: help install plugins demo test test-all test-gpu browser check docs bench clean
+.PHONY: help install plugins demo test test-all test-docs test-gpu browser check docs bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -17,6 +17,7 @@ install: $(INSTALLED)  ## Make the virtual environment and install reidctl into 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m compileall -q reidctl  # which pip does not do for an editable package
 	@touch $@
 
 $(PLUGINS_INSTALLED): $(INSTALLED) $(PLUGINS)
@@ -34,6 +35,9 @@ test: $(INSTALLED)  ## Run the tests
 
 test-all: $(INSTALLED) $(PLUGINS_INSTALLED)  ## Run the slow tests and those of the packages in plugins/, too
 	$(BIN)/python -m pytest -m 'not gpu' tests plugins
+
+test-docs: $(INSTALLED)  ## Run every command and program of README.md and docs/, and name those that cannot be run
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m docs tests/docs
 
 test-gpu: $(INSTALLED)  ## Run the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu

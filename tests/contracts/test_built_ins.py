@@ -15,6 +15,7 @@ from reidctl.runtimes import open_embedder
 from reidctl.testing import check_batch_transform, check_dataset, check_loss, check_model, check_transform
 from reidctl.training.checkpoint import Checkpoint, build_model, describe, load_checkpoint, save_checkpoint
 from reidctl.types import Mixed, Sample, Spec
+from tests.conftest import slow_for_same_layers
 
 SIZE = (128, 64)
 SAMPLES = tuple(Sample(partial(Image.new, "RGB", (30, 70), color), color, 0, 0) for color in ("red", "green"))
@@ -25,13 +26,16 @@ def _ours(registry: Registry) -> list[str]:
     return [entry.name for entry in registry.entries if entry.package == "reidctl" and not entry.is_family]
 
 
-@pytest.mark.parametrize("name", _ours(models))
+MODELS = _ours(models)
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_every_model_keeps_the_contract(name: str) -> None:
     torch.manual_seed(0)
     check_model(models.build(Spec(name=name), image_size=SIZE), SIZE)
 
 
-@pytest.mark.parametrize("name", _ours(models))
+@pytest.mark.parametrize("name", slow_for_same_layers(MODELS))
 def test_every_model_becomes_an_onnx_file_that_openvino_computes_alike(name: str, tmp_path: Path) -> None:
     config = load_config(sets=[f"model={name}", f"data.image.height={SIZE[0]}", f"data.image.width={SIZE[1]}"]).config
     torch.manual_seed(0)
@@ -41,7 +45,7 @@ def test_every_model_becomes_an_onnx_file_that_openvino_computes_alike(name: str
     assert open_embedder(exported).info.embedding_dim == model.embedding_dim
 
 
-@pytest.mark.parametrize("name", _ours(models))
+@pytest.mark.parametrize("name", MODELS)
 def test_the_weights_of_every_model_are_the_same_network_when_read_back(name: str, tmp_path: Path) -> None:
     config = load_config(sets=[f"model={name}", f"data.image.height={SIZE[0]}", f"data.image.width={SIZE[1]}"]).config
     torch.manual_seed(0)
@@ -57,7 +61,7 @@ def test_the_weights_of_every_model_are_the_same_network_when_read_back(name: st
         assert torch.equal(found(images), model(images))
 
 
-@pytest.mark.parametrize("name", _ours(models))
+@pytest.mark.parametrize("name", MODELS)
 def test_every_parameter_of_every_model_learns(name: str) -> None:
     idle: set[str] | None = None
     # The few hidden channels of a narrow gate can all start out dead, so one draw of the weights is not enough.
