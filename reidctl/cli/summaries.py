@@ -4,7 +4,7 @@ In the order of the listing: single commands first, then those that have command
 """
 
 SUMMARIES = {
-    "bench": "Measure images a second, latency, memory and load time, each combination in its own process.",
+    "bench": "Measure speed, latency, memory and load time, each combination in its own process; say which to deploy.",
     "compare": "Set runs and evaluations side by side: figures, cost, and the keys of their configurations "
     "that differ.",
     "convert-weights": "Make a checkpoint of weights from elsewhere: "
