@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,24 @@ from reidctl.types import ArtefactInfo, Sample
 
 SUBSET = 300
 """Calibration images that are used at most; NNCF's own default, and more change little."""
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """What INT8 came to.
+
+    layers: convolutions and matrix products that could be quantised; floating: names of those that stay in floating
+    point. metric is what the goal is about, on the data set `target`: before, of the ONNX file, and after; max_drop is
+    what it may lose.
+    """
+
+    layers: int
+    floating: tuple[str, ...] = ()
+    target: str | None = None
+    metric: str | None = None
+    before: float | None = None
+    after: float | None = None
+    max_drop: float | None = None
 
 
 def quantized(graph: Any, info: ArtefactInfo, batch: int, samples: Sequence[Sample]) -> Any:
