@@ -44,12 +44,12 @@ def quantized(graph: Any, info: ArtefactInfo, batch: int, samples: Sequence[Samp
     images = _spread(samples)
     if len(images) < batch:
         raise InputError(f"{len(images)} calibration images fill no batch of {batch}", "give some hundred images")
+    batches = [as_fed(images[start : start + batch], info) for start in range(0, len(images) - batch + 1, batch)]
     try:
         with quiet():
             import nncf
     except ImportError as error:
         raise MissingExtra("INT8 needs NNCF, which is not installed", "pip install 'reidctl[int8]'") from error
-    batches = [as_fed(images[start : start + batch], info) for start in range(0, len(images) - batch + 1, batch)]
     with quiet():
         return nncf.quantize(graph, nncf.Dataset(batches), subset_size=len(batches))
 

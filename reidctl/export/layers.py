@@ -43,7 +43,7 @@ def damage(graph: Any, plain: Any, batches: Sequence[Float32]) -> dict[str, floa
 
     dialled, names = graph.clone(), quantized_layers(graph)
     ops, before = _by_name(dialled), _by_name(plain)
-    dials = operations.parameter([len(names)], "f32", name="dials")
+    dials = operations.parameter([len(names)], np.float32, name="dials")
     for place, name in enumerate(names):
         dial = operations.gather(dials, operations.constant([place]), operations.constant(0))
         for port, exact in list(_exact_inputs(ops[name], before)):
