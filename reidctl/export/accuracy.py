@@ -40,8 +40,8 @@ def meeting(
 ) -> tuple[Any, Quantization]:
     """The quantised graph with as few layers in floating point as meet the goal, and what that came to.
 
-    plain is the graph before, of the file `source`. Layers are ranked by what quantising each alone does to the
-    embeddings of calibration images, and the worst are taken back: doubling their number until the goal is met, then
+    plain is the graph before, of the file `source`. Layers are ranked by how much nearer the embeddings of calibration
+    images come once each alone is taken back, and the worst are: doubling their number until the goal is met, then
     bisecting. CheckFailed where it is not met with all of them taken back.
     """
     images = [*goal.target.query, *goal.target.gallery]

@@ -21,7 +21,7 @@ SUBSET = 300
 class Quantization:
     """What INT8 came to.
 
-    layers: convolutions and matrix products that could be quantised; floating: names of those that stay in floating
+    layers: operations that could be quantised; floating: names of those that stay in floating
     point. metric is what the goal is about, on the data set `target`: before, of the ONNX file, and after; max_drop is
     what it may lose.
     """

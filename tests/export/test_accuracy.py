@@ -15,7 +15,7 @@ from reidctl.export.accuracy import fewest, meeting
 from reidctl.export.verification import _embed
 from reidctl.runtimes.graph import read_graph
 from reidctl.types import ReidData, Sample
-from tests.runtimes.artefacts import HEIGHT, WIDTH, colour_info, colour_onnx
+from tests.runtimes.artefacts import HEIGHT, WEIGHT, WIDTH, colour_info, colour_onnx
 
 
 @given(st.integers(0, 200), st.integers(0, 250))
@@ -84,14 +84,16 @@ def test_a_layer_that_costs_too_much_stays_in_floating_point(tmp_path: Path, peo
 
 
 def test_a_goal_that_no_choice_meets_is_exit_1_with_the_figures(tmp_path: Path, people: ReidData) -> None:
-    """What is rough here is no layer's input, but the embedding itself; the layer beside it is harmless."""
-    path = colour_onnx(tmp_path / "colour.onnx", (1, 3, HEIGHT, WIDTH), info=colour_info())
-    plain, rough = read_graph(path), read_graph(path)
-    layer, result = operation(rough, "MatMul"), operation(rough, "Result")
+    """What is wrong here are the weights, not their levels."""
+    shape = (1, 3, HEIGHT, WIDTH)
+    path = colour_onnx(tmp_path / "colour.onnx", shape, info=colour_info())
+    blind = WEIGHT * np.float32([0, 0, 0, 1])
+    other = colour_onnx(tmp_path / "other.onnx", shape, weight=blind, info=colour_info())
+    plain, rough = read_graph(path), read_graph(other)
+    layer = operation(rough, "MatMul")
     ends = (np.float32(-9), np.float32(9), np.float32(-9), np.float32(9))
     fine = operations.fake_quantize(layer.input_value(0), *ends, 256)
     layer.input(0).replace_source_output(fine.output(0))
-    roughened(rough, result.input(0))
     with pytest.raises(CheckFailed, match=r"mAP 0.1 on colours .* becomes 0\.\d{4}, at best 0\.\d{4} with") as caught:
         meeting(Goal(people, 0.1), rough, plain, colour_info(precision="int8"), path, people.query)
     assert "nothing was written" in str(caught.value.hint)
