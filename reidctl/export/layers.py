@@ -61,7 +61,10 @@ def damage(graph: Any, plain: Any, batches: Sequence[Float32]) -> dict[str, floa
         return float(np.square(embeddings(on) - exact).sum()) / power
 
     worst = error(everywhere)
-    return {name: worst - error(everywhere - row) for name, row in zip(names, np.eye(len(names)), strict=True)}
+    return {
+        name: worst - error(everywhere - row)
+        for name, row in zip(names, np.eye(len(names), dtype=np.float32), strict=True)
+    }
 
 
 def _exact_inputs(op: Any, before: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
