@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from reidctl.cli.comparing import Images, NoVerify, images_named
+from reidctl.cli.export_options import MAX_DROP, Calibration, Input, MaxDrop, Weights
 from reidctl.cli.options import Data, Force, Json, Model, Root
 from reidctl.cli.output import output
 from reidctl.errors import ConfigError
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from reidctl.types import ReidData, Sample
 
 app = typer.Typer(help="Convert networks to ONNX and OpenVINO IR.", no_args_is_help=True)
-MAX_DROP = "mAP=0.005"
 
 
 @app.command()
@@ -65,36 +65,10 @@ def onnx(
 def ir(
     model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", show_default=False)],
     folder: Annotated[Path, typer.Option("--output", "-o", help="Folder to write .xml and .bin into.")] = Path(),
-    weights: Annotated[
-        Literal["fp32", "fp16", "int8"],
-        typer.Option("--weights", help="fp16 halves the file; int8 quantises weights and maps, and needs --calib."),
-    ] = "fp32",
-    calib: Annotated[
-        str | None,
-        typer.Option(
-            "--calib",
-            metavar="FOLDER|NAME[=DIR]",
-            help="Images like those it will see, to quantise on: a folder, or a data set's training images.",
-            show_default=False,
-        ),
-    ] = None,
-    max_drop: Annotated[
-        str | None,
-        typer.Option(
-            "--max-drop",
-            metavar="mAP=X|rank1=X",
-            help=f"What int8 may lose on the test of --data, or else of --calib; {MAX_DROP} where there is one.",
-            show_default=False,
-        ),
-    ] = None,
-    input_: Annotated[
-        Literal["bgr", "rgb", "normalized", "u8-nhwc"],
-        typer.Option(
-            "--input",
-            help="bgr and rgb take 0…255 and normalise inside; normalized takes what the ONNX file takes; "
-            "u8-nhwc takes BGR frames of any size and resizes inside.",
-        ),
-    ] = "bgr",
+    weights: Weights = "fp32",
+    calib: Calibration = None,
+    max_drop: MaxDrop = None,
+    input_: Input = "bgr",
     batch: Annotated[str, typer.Option("--batch", help="dynamic, or the number of images.")] = "1",
     data: Data = [],
     root: Root = None,
