@@ -104,7 +104,7 @@ def _flat(document: Document, where: str, notes: list[str]) -> dict[str, Given]:
         notes.append(
             f"{where}:{line}: {'.'.join(map(str, path))} is given twice; the last value stands, as in the original"
         )
-    given = {}
+    given: dict[str, Given] = {}
     for path, value in _leaves(document.values, ()):
         key = ".".join(map(str, path))
         line, column = document.marks.get(path, (1, 1))
