@@ -12,7 +12,7 @@ import typer
 from ruamel.yaml import YAML
 
 from reidctl import __version__
-from reidctl.cli.app import build
+from reidctl.cli.app import build_whole
 from reidctl.complexity import measure
 from reidctl.config import load_config
 from reidctl.registry import models
@@ -25,7 +25,7 @@ LANGUAGES = {"bash", "python", "cpp", "cmake", "yaml", "toml", "text"}
 
 @pytest.fixture(scope="module")
 def root() -> Any:
-    return typer.main.get_command(build([]))
+    return typer.main.get_command(build_whole())
 
 
 def _page(page: Path) -> str:
