@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol
@@ -267,4 +267,16 @@ class Embedder(Protocol):
     def embed_batch(self, images: UInt8) -> Float32:
         """images [B, H, W, 3] uint8 RGB of `info.image.size` -> embeddings [B, D], not normalised
         unless `info.unit_length`."""
+        ...
+
+
+class Family(Protocol):
+    """Many parts behind one entry point: what an entry point whose name ends in `/*` is the target of."""
+
+    def names(self) -> Iterable[str]:
+        """Every member, without the family's own name before it."""
+        ...
+
+    def __call__(self, member: str) -> Any:
+        """The part called `member`, with a signature of its own; KeyError, or UnknownName, where there is none."""
         ...
