@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol
@@ -261,4 +261,12 @@ class Embedder(Protocol):
 
     def embed_batch(self, images: UInt8) -> Float32:
         """images [B, H, W, 3] uint8 RGB of `info.image.size` -> embeddings [B, D], not normalised."""
+        ...
+
+
+class StreamEmbedder(Embedder, Protocol):
+    """An Embedder that computes several batches at once."""
+
+    def embed_stream(self, batches: Iterable[UInt8], done: Callable[[int, Float32], None]) -> None:
+        """Embed batches, none larger than the first; done takes the number of each, from 0, and its embeddings."""
         ...
