@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from reidctl.types import Float32, UInt8
 
 START = "from reidctl.runtimes.isolated import serve; serve()"
+STOPPED = -1
+"""In place of a slot: the stream broke off."""
+
 FACTS = ("info", "config", "device", "precision", "stated", "batch", "chunk", "requests")
 """Attributes of a runtime that its stand-in here has too, where the runtime has them."""
 
@@ -126,17 +129,15 @@ class _Feed:
         self._runtime, self._ring, self._done = runtime, ring, done
         self._free = list(range(len(ring.images)))
         self._under_way: dict[int, tuple[int, int]] = {}
-        self._final: Any = None
+        self._stopped = False
 
     def run(self, first: UInt8, rest: Iterable[UInt8]) -> None:
         try:
             self._put(0, first)
             for index, images in enumerate(rest, start=1):
-                if self._final:
+                if self._stopped:
                     break
                 self._put(index, images)
-            while self._under_way and not self._final:
-                self._take()
         except Crashed:
             raise
         except BaseException:
@@ -146,31 +147,38 @@ class _Feed:
         self._end()
 
     def _put(self, index: int, images: UInt8) -> None:
-        while not self._free and not self._final:
-            self._take()
-        if self._final:
-            return
         if len(images) > self._ring.images.shape[1]:
             raise InputError(f"a batch of {len(images)} images after a first one of {self._ring.images.shape[1]}")
+        while not self._free:
+            self._take(self._runtime._receive())
+            if self._stopped:
+                return
         slot = self._free.pop()
         self._ring.images[slot, : len(images)] = images
         self._under_way[slot] = index, len(images)
         self._runtime._send("batch", slot, len(images))
 
-    def _take(self) -> None:
-        answer = self._runtime._receive()
-        if not isinstance(answer, int):
-            self._final = answer
+    def _take(self, slot: int) -> None:
+        if slot == STOPPED:
+            self._stopped = True
             return
-        index, count = self._under_way.pop(answer)
-        self._free.append(answer)
-        self._done(index, self._ring.vectors[answer, :count])
+        index, count = self._under_way.pop(slot)
+        self._free.append(slot)
+        self._done(index, self._ring.vectors[slot, :count])
 
     def _end(self) -> None:
+        """Say that it was all, and take what is still under way, and at last whether it went well."""
         self._runtime._send("end")
-        while not self._final:
-            self._take()
-        self._runtime._answer(self._final)
+        failure: BaseException | None = None
+        while isinstance(answer := self._runtime._receive(), int):
+            try:
+                self._take(answer)
+            except Exception as caught:
+                failure = failure or caught
+                self._done = lambda index, vectors: None
+        if failure:
+            raise failure
+        self._runtime._answer(answer)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -234,9 +242,11 @@ def _stream(runtime: Any, questions: IO[bytes], answers: IO[bytes], path: Path, 
     try:
         embed_stream(runtime, drawn, done)
     finally:
-        # After an error: what was asked before it was known.
-        while open_[0] and next(drawn, None) is not None:
-            pass
+        if open_[0]:
+            # What was asked before the error was known is no question of the next call.
+            tell(STOPPED)
+            for _ in drawn:
+                pass
 
 
 def _next(questions: IO[bytes]) -> tuple[str, tuple[Any, ...]] | None:
