@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PLUGINS := $(wildcard plugins/*/pyproject.toml)
+PLUGINS_INSTALLED := $(VENV)/.plugins-installed
 
-.PHONY: help install demo test test-all test-gpu browser check docs bench clean
+.PHONY: help install plugins demo test test-all test-docs test-gpu browser check docs bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -15,7 +17,14 @@ install: $(INSTALLED)  ## Make the virtual environment and install reidctl into 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m compileall -q reidctl  # which pip does not do for an editable package
 	@touch $@
+
+$(PLUGINS_INSTALLED): $(INSTALLED) $(PLUGINS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(foreach file,$(PLUGINS),--editable ./$(dir $(file)))
+	@touch $@
+
+plugins: $(PLUGINS_INSTALLED)  ## Install the packages of plugins/ beside reidctl
 
 demo: $(INSTALLED)  ## Train, test, export, verify and benchmark a network on drawn pedestrians (6 minutes on 2 cores)
 	$(BIN)/reidctl demo --force
@@ -24,8 +33,11 @@ demo: $(INSTALLED)  ## Train, test, export, verify and benchmark a network on dr
 test: $(INSTALLED)  ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
-test-all: $(INSTALLED)  ## Run the slow tests and those of the plugin packages too
-	$(BIN)/python -m pytest -m 'not gpu'
+test-all: $(INSTALLED) $(PLUGINS_INSTALLED)  ## Run the slow tests and those of the packages in plugins/, too
+	$(BIN)/python -m pytest -m 'not gpu' tests plugins
+
+test-docs: $(INSTALLED)  ## Run every command and program of README.md and docs/, and name those that cannot be run
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m docs tests/docs
 
 test-gpu: $(INSTALLED)  ## Run the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu

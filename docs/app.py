@@ -1,5 +1,5 @@
 """The whole command line as one Typer application, for the documentation tool of Typer."""
 
-from reidctl.cli.app import build
+from reidctl.cli.app import build_whole
 
-app = build([])
+app = build_whole()

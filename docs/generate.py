@@ -1,7 +1,7 @@
 """Write the generated parts of docs/: `python docs/generate.py`; with --check only say whether they are fresh.
 
 cli.md comes from the commands themselves (through Typer's documentation tool), config.md from the schema, the
-signatures of every built-in part, and the environment variables.
+signatures of every built-in part, and the environment variables, legacy-keys.md from the tables of `config convert`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 
 from reidctl import registry as registries
 from reidctl.config.environment import OWN
+from reidctl.config.legacy.fates import UNSTATED, Dropped, Fate, Kept, Woven
+from reidctl.config.legacy.keys import ALIASES, BETWEEN, EARLIER, LATER
 from reidctl.config.schema import LossSpec, RunConfig
 from reidctl.fields import field_rows
 from reidctl.registry import Registry
@@ -85,11 +87,46 @@ def _part(registry: Registry, name: str) -> list[str]:
 
 def _table(rows: list[dict[str, str]]) -> list[str]:
     cells = [[f"`{row['name']}`", row["type"], f"`{row['default']}`", row["meaning"]] for row in rows]
-    escaped = [[cell.replace("|", "\\|").replace("\n", " ") for cell in line] for line in cells]
-    return ["| key | type | default | meaning |", "|---|---|---|---|", *(f"| {' | '.join(line)} |" for line in escaped)]
+    return _rows(("key", "type", "default", "meaning"), cells)
 
 
-PAGES: dict[str, Callable[[], str]] = {"cli.md": cli, "config.md": config}
+def _rows(columns: tuple[str, ...], rows: list[list[str]]) -> list[str]:
+    lines = [columns, *([cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows)]
+    head, *body = (f"| {' | '.join(line)} |" for line in lines)
+    return [head, f"|{'---|' * len(columns)}", *body]
+
+
+def legacy_keys() -> str:
+    """What becomes of every key of the original toolkit."""
+    lines = [
+        "# Keys of deep-object-reid",
+        "",
+        "What `reidctl config convert old.yaml` does with each key of the original toolkit. It reads the file as the",
+        "original does, defaults and `_base_` included, and lists every key of the file that has no counterpart. A key",
+        "without default belongs to some revisions only; `x.*` is every key below `x`.",
+        "[Migrating](migrating.md) is about the rest.",
+    ]
+    revisions = {"Keys of February 2021": BETWEEN, "Only in July 2021": LATER, "Only in May 2020 and before": EARLIER}
+    for title, fates in revisions.items():
+        rows = [_legacy_row(key, fate) for key, fate in fates.items()]
+        lines += ["", f"## {title}", "", *_rows(("original", "default", "here", ""), rows)]
+    names = [[f"`{old}`", f"`{new}`"] for old, new in ALIASES.items()]
+    lines += ["", "## Other names", "", *_rows(("some revisions", "above"), names), ""]
+    return "\n".join(lines)
+
+
+def _legacy_row(key: str, fate: Fate) -> list[str]:
+    default = "" if fate.default is UNSTATED else f"`{fate.default!r}`"
+    match fate:
+        case Kept():
+            return [f"`{key}`", default, f"`{fate.ours}`", ""]
+        case Woven():
+            return [f"`{key}`", default, f"`{fate.ours}`", f"where {fate.when}" if fate.when else ""]
+        case Dropped():
+            return [f"`{key}`", default, "–", fate.reason]
+
+
+PAGES: dict[str, Callable[[], str]] = {"cli.md": cli, "config.md": config, "legacy-keys.md": legacy_keys}
 
 
 def main() -> int:

@@ -125,7 +125,10 @@ class Entry:
 @cache
 def _package(distribution: Distribution | None) -> tuple[str, str]:
     """Name and version; kept, because each look at them parses the package's metadata anew."""
-    return (distribution.name, distribution.version) if distribution else ("unknown package", "?")
+    if distribution is None:
+        return "unknown package", "?"
+    metadata = distribution.metadata
+    return metadata["Name"], metadata["Version"]
 
 
 @cache

@@ -3,105 +3,134 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from itertools import product
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from reidctl.artefacts import locate, runtime_for
-from reidctl.benchmarking.worker import Job, Measured, measure
+from reidctl.artefacts import runtime_for
+from reidctl.benchmarking.axes import Axes, Combination, combinations
+from reidctl.benchmarking.files import Files
+from reidctl.benchmarking.pictures import files_of
+from reidctl.benchmarking.rows import Accuracy, BenchRow, summary
+from reidctl.benchmarking.worker import Job, Round, measure, vectors
 from reidctl.errors import InputError, ReidError
-from reidctl.export.onnx import export_onnx
+from reidctl.retrieval import evaluate
 from reidctl.runtimes.child import run_in_child
+from reidctl.types import Embeddings, ReidData, Sample
+
+if TYPE_CHECKING:
+    from reidctl.types import Float32
 
 PRESETS = ("retail-0248", "retail-0265", "retail-0267", "retail-0270")
-HINTS = ("latency", "throughput")
-
-
-@dataclass(frozen=True)
-class BenchRow:
-    """One combination and what was measured of it, or why nothing was.
-
-    precision is that of the arithmetic; weights that of the file.
-    """
-
-    model: str
-    runtime: str
-    precision: str
-    batch: int
-    hint: str
-    measured: Measured | None = None
-    error: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for `--json`, what was measured beside the rest."""
-        values = asdict(self)
-        measured = values.pop("measured") or dict.fromkeys(Measured.__dataclass_fields__)
-        return {**values, **measured}
+SCORING_S = 3600.0
+"""Time in which a network must have embedded the data set."""
 
 
 def bench(
     models: Sequence[str | Path] = PRESETS,
+    axes: Axes = Axes(),  # noqa: B008 - frozen
     *,
-    device: str = "CPU",
-    precisions: Sequence[str] = ("f32", "bf16"),
-    batches: Sequence[int] = (1, 8),
-    hints: Sequence[str] = HINTS,
     seconds: float = 5.0,
+    repeats: int = 3,
+    data: ReidData | None = None,
     timeout_s: float = 300.0,
-    progress: Callable[[BenchRow], None] | None = None,
+    progress: Callable[[], None] = lambda: None,
 ) -> list[BenchRow]:
-    """Measure every model × precision × batch × hint for `seconds` each, one after the other.
+    """Measure every combination of the models and the axes for `seconds`, in `repeats` rounds through all of them.
 
-    models: checkpoints, ONNX files, IR or run folders; a preset is exported to ONNX with random weights first. Images
-    are random uint8 RGB of the right size, so their conversion is measured and their reading is not. hint `latency`:
-    one batch at a time, `throughput`: as many as the engine likes. A combination that crashes, takes longer than
-    timeout_s beyond its seconds, or is not to be had becomes a row with its reason. progress takes each row.
-    Raises InputError for a model that is not there or nothing to measure.
+    models: checkpoints, ONNX files, IR, run folders or presets (random weights), converted on the way as the axes ask.
+    So the repeats of a row are minutes apart, and their spread shows what else the machine did, or that it throttled.
+    data: what accuracy is measured on; its gallery is what `frames` and `jpeg` are made of, drawn pedestrians without.
+    Its training images are what INT8 is calibrated on; drawn pedestrians do for speed alone. A
+    combination that crashes, takes longer than timeout_s beyond its seconds, or is not to be had becomes a row with its
+    reason, and is not repeated. progress is called after each measurement, combinations × repeats times.
+    Raises InputError for a model or device that is not there, ConfigError for nothing to measure.
     """
-    _require(models, batches, hints, seconds)
-    rows = []
-    with ExitStack() as cleanup:
-        for name, path in _files(models, cleanup):
-            runtime = runtime_for(path).name
-            for precision, batch, hint in product(precisions, batches, hints):
-                job = Job(path, runtime, device, precision, batch, hint, seconds)
-                row = BenchRow(name, runtime, precision, batch, hint, *_result(job, timeout_s + seconds))
-                rows.append(row)
-                if progress:
-                    progress(row)
-    return rows
+    if seconds <= 0 or repeats < 1:
+        raise InputError("seconds are above 0 and repeats 1 or more")
+    chosen = combinations(models, axes)
+    with tempfile.TemporaryDirectory(prefix="reidctl-") as folder:
+        drawn = Path(folder, "pictures")
+        drawn.mkdir()
+        shown = files_of(data.gallery if data else (), drawn) if set(axes.starts) != {"ready"} else ()
+        calibration = _calibration(data, drawn) if "int8" in axes.weights else ()
+        runs = [_Run(row) for row in chosen]
+        files = Files(Path(folder), calibration)
+        for _ in range(repeats):
+            for run in runs:
+                run.repeat(files, shown, seconds / repeats, timeout_s)
+                progress()
+        accuracies = _accuracies(runs, data) if data else {}
+    return [run.row(accuracies.get(run.network)) for run in runs]
 
 
-def _require(models: Sequence[str | Path], batches: Sequence[int], hints: Sequence[str], seconds: float) -> None:
-    if not models:
-        raise InputError("no models to measure")
-    if seconds <= 0 or any(batch < 1 for batch in batches):
-        raise InputError("seconds are above 0 and batches 1 or more")
-    unknown = set(hints) - set(HINTS)
-    if unknown:
-        raise InputError(f"hint '{min(unknown)}' is none of {', '.join(HINTS)}")
-    for model in models:
-        locate(model)
+@dataclass
+class _Run:
+    """A row while it is measured."""
+
+    what: Combination
+    rounds: list[Round] = field(default_factory=list)
+    job: Job | None = None
+    error: str | None = None
+
+    @property
+    def network(self) -> tuple[object, ...]:
+        """What its accuracy depends on."""
+        return self.what._replace(batch=0, hint="", streams=None, start="")
+
+    def repeat(self, files: Files, samples: tuple[Sample, ...], seconds: float, timeout_s: float) -> None:
+        if self.error is not None:
+            return
+        try:
+            self.job = self.job or _job(self.what, files, samples, seconds)
+            self.rounds.append(run_in_child(measure, self.job, timeout_s=timeout_s + seconds))
+        except ReidError as error:
+            self.error = str(error)
+
+    def row(self, accuracy: Accuracy | None) -> BenchRow:
+        return BenchRow(self.what, None if self.error else summary(self.rounds), accuracy, self.error)
 
 
-def _files(models: Sequence[str | Path], cleanup: ExitStack) -> Iterator[tuple[str, Path]]:
-    """(what the user called it, the file), presets exported on the way."""
-    exported: dict[str, Path] = {}
-    for model in models:
-        found = locate(model)
-        if isinstance(found, str):
-            if found not in exported:
-                folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="reidctl-")))
-                exported[found] = export_onnx(found, folder / "preset.onnx")
-            found = exported[found]
-        yield str(model), found
+def _job(what: Combination, files: Files, samples: tuple[Sample, ...], seconds: float) -> Job:
+    path = files.of(what)
+    return Job(
+        path,
+        runtime_for(path).name,
+        what.device,
+        what.precision,
+        what.batch,
+        what.hint,
+        seconds,
+        compiled=what.engine == "compiled",
+        streams=what.streams,
+        start=what.start,
+        samples=samples if what.start != "ready" else (),
+    )
 
 
-def _result(job: Job, timeout_s: float) -> tuple[Measured | None, str | None]:
-    try:
-        return run_in_child(measure, job, timeout_s=timeout_s), None
-    except ReidError as error:
-        return None, str(error)
+def _calibration(data: ReidData | None, folder: Path) -> Sequence[Sample]:
+    return (data.train or data.gallery) if data else files_of((), folder)
+
+
+def _accuracies(runs: Sequence[_Run], data: ReidData) -> dict[tuple[object, ...], Accuracy]:
+    """By network, of those that could be measured."""
+    found: dict[tuple[object, ...], Accuracy] = {}
+    samples = (*data.query, *data.gallery)
+    for run in runs:
+        if run.job is None or run.error is not None or run.network in found:
+            continue
+        try:
+            embedded = run_in_child(vectors, run.job, samples, timeout_s=SCORING_S)
+        except ReidError as error:
+            run.error = f"no accuracy: {error}"
+        else:
+            found[run.network] = _accuracy(embedded, data)
+    return found
+
+
+def _accuracy(embedded: Float32, data: ReidData) -> Accuracy:
+    queries = len(data.query)
+    query, gallery = Embeddings(embedded[:queries], data.query), Embeddings(embedded[queries:], data.gallery)
+    found = evaluate(query, gallery)
+    return Accuracy(data.name, found.mAP, found.cmc[1])

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from reidctl.benchmarking.pictures import loaded, loading, ready
+from reidctl.benchmarking.timing import timed
 from reidctl.errors import InputError
 from reidctl.registry import runtimes
-from reidctl.types import Spec
+from reidctl.types import Sample, Spec
 
 if TYPE_CHECKING:
-    from reidctl.types import Float32, UInt8
+    from reidctl.benchmarking.timing import Batches
+    from reidctl.types import Float32
 
 WARM_UP_S = 0.5
+AHEAD = 2
+"""Batches that are decoded while others are computed."""
+BATCH = 32
+"""Images at once where accuracy is measured and the file leaves it free."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to measure: an artefact through the runtime of that name, on batches of random images, for some seconds."""
+    """What to measure: an artefact through a runtime, on batches of pictures, for some seconds.
+
+    compiled: PyTorch's network compiled; streams: how many the engine computes side by side, None for its own choice;
+    samples: the files that `frames` and `jpeg` start from.
+    """
 
     path: Path
     runtime: str
@@ -32,54 +42,71 @@ class Job:
     batch: int
     hint: str
     seconds: float
+    compiled: bool = False
+    streams: int | None = None
+    start: str = "ready"
+    samples: tuple[Sample, ...] = ()
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was measured.
+class Round:
+    """What one process measured.
 
-    fps: images a second; p50_ms, p90_ms: from handing a batch over to having its embeddings; load_s: from a started
-    Python to the first embeddings, the engine's import included; memory_mib: most that the process ever held;
-    requests: how many batches were under way at once.
+    weights: precision of the file's; rate: images a second; latencies: seconds from the beginning of each batch to
+    its embeddings; cpu_s: seconds of processor time an image; load_s: from a started Python to the first embeddings,
+    the engine's import and compiling included; memory_mib: most that the process ever held; requests: how many batches
+    were under way at once; streams: how many of them the engine computed side by side.
     """
 
-    device: str
-    requests: int
-    fps: float
-    p50_ms: float
-    p90_ms: float
+    weights: str
+    rate: float
+    latencies: list[float]
+    cpu_s: float
     load_s: float
     memory_mib: float | None
+    requests: int
+    streams: int
 
 
-def measure(job: Job) -> Measured:
+def measure(job: Job) -> Round:
     """Open the artefact, warm up, measure. Raises InputError for what it or its runtime cannot do."""
     started = perf_counter()
     embedder = _open(job)
-    run = _streamed if hasattr(embedder, "embed_stream") else _one_by_one
-    height, width = embedder.info.image.size
-    images = np.random.default_rng(0).integers(0, 256, (job.batch, height, width, 3), dtype=np.uint8)
-    run(embedder, images, 0)
-    load_s = perf_counter() - started
-    run(embedder, images, min(WARM_UP_S, job.seconds))
-    latencies, elapsed = run(embedder, images, job.seconds)
-    p50, p90 = np.percentile(latencies, (50, 90)) * 1000
-    return Measured(
-        device=str(getattr(embedder, "device", job.device)),
-        requests=getattr(embedder, "requests", 1),
-        fps=len(latencies) * job.batch / elapsed,
-        p50_ms=float(p50),
-        p90_ms=float(p90),
+    requests = getattr(embedder, "requests", 1)
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        batches = _batches(job, embedder, pool, AHEAD if requests > 1 else 0)
+        timed(embedder, batches, 0)
+        load_s = perf_counter() - started
+        timed(embedder, batches, min(WARM_UP_S, job.seconds))
+        found = timed(embedder, batches, job.seconds)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return Round(
+        weights=embedder.info.precision,
+        rate=found.rate * job.batch,
+        latencies=found.latencies,
+        cpu_s=found.cpu / job.batch,
         load_s=load_s,
         memory_mib=peak_memory_mib(),
+        requests=requests,
+        streams=getattr(embedder, "streams", 1),
     )
+
+
+def vectors(job: Job, samples: tuple[Sample, ...]) -> Float32:
+    """The artefact's embeddings of samples [N, D], computed as it is measured."""
+    from reidctl.retrieval import embed
+
+    embedder = _open(job)
+    return embed(embedder, samples, batch_size=getattr(embedder, "batch", None) or BATCH).vectors
 
 
 def _open(job: Job) -> Any:
     known = runtimes.parameters(job.runtime).model_fields
     if job.hint == "throughput" and "hint" not in known:
         raise InputError(f"runtime {job.runtime} runs one batch at a time")
-    wanted = {"hint": job.hint, "chunk": job.batch}
+    wanted = {"hint": job.hint, "chunk": job.batch, "streams": job.streams, "compile": job.compiled}
     spec = Spec(name=job.runtime, **{key: value for key, value in wanted.items() if key in known})
     embedder = runtimes.build(spec, path=job.path, device=job.device, precision=job.precision)
     fixed = getattr(embedder, "batch", None)
@@ -88,33 +115,11 @@ def _open(job: Job) -> Any:
     return embedder
 
 
-def _one_by_one(embedder: Any, images: UInt8, seconds: float) -> tuple[list[float], float]:
-    """(seconds each batch took, seconds all took); at least one batch."""
-    latencies: list[float] = []
-    started = now = perf_counter()
-    while now - started < seconds or not latencies:
-        embedder.embed_batch(images)
-        latencies.append(perf_counter() - now)
-        now += latencies[-1]
-    return latencies, now - started
-
-
-def _streamed(embedder: Any, images: UInt8, seconds: float) -> tuple[list[float], float]:
-    """The same, with as many batches under way as the runtime takes."""
-    begun: list[float] = []
-    ended: dict[int, float] = {}
-    started = perf_counter()
-
-    def batches() -> Iterator[UInt8]:
-        while (now := perf_counter()) - started < seconds or not begun:
-            begun.append(now)
-            yield images
-
-    def done(index: int, embeddings: Float32) -> None:
-        ended[index] = perf_counter()
-
-    embedder.embed_stream(batches(), done)
-    return [ended[index] - begin for index, begin in enumerate(begun)], max(ended.values()) - started
+def _batches(job: Job, embedder: Any, pool: ThreadPoolExecutor, ahead: int) -> Batches:
+    if job.start == "ready":
+        return ready(embedder.info.image.size, job.batch)
+    items, load = loading(job.start, job.samples, embedder.info.image)
+    return loaded(items, load, job.batch, pool, ahead)
 
 
 def peak_memory_mib() -> float | None:

@@ -10,6 +10,7 @@ import typer
 
 from reidctl import __version__
 from reidctl.cli.output import output
+from reidctl.cli.summaries import SUMMARIES
 from reidctl.registry import Entry, commands
 
 OWN_PACKAGE = "reidctl"
@@ -25,7 +26,31 @@ def globals_first(arguments: Sequence[str]) -> list[str]:
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
-    """The application for this command line: the named command alone, or all of them where none is named."""
+    """The application for this command line: the named command alone, or a listing of all where none is named."""
+    if "_REIDCTL_COMPLETE" in os.environ:
+        return build_whole()
+    app = _application()
+    named = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if named and any(named in (entry.name, f"{entry.package}:{entry.name}") for entry in commands.entries):
+        _add(app, named, commands.load(named))
+        return app
+    for name, entry in _in_order():
+        _add_stub(app, name, entry)
+    return app
+
+
+def build_whole() -> typer.Typer:
+    """The application with every command, those of other packages by name only."""
+    app = _application()
+    for name, entry in _in_order():
+        if entry.package == OWN_PACKAGE:
+            _add(app, name, entry.load())
+        else:
+            _add_stub(app, name, entry)
+    return app
+
+
+def _application() -> typer.Typer:
     app = typer.Typer(
         help="Person re-identification for real cameras: train, evaluate, export, benchmark.",
         no_args_is_help=True,
@@ -33,18 +58,14 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_globals)
-    named = next((argument for argument in arguments if not argument.startswith("-")), None)
-    chosen = any(named in (entry.name, f"{entry.package}:{entry.name}") for entry in commands.entries)
-    completing = "_REIDCTL_COMPLETE" in os.environ
-    if named and chosen and not completing:
-        _add(app, named, commands.load(named))
-        return app
-    for name, entry in zip(commands.names(), commands.entries, strict=True):
-        if entry.package == OWN_PACKAGE:
-            _add(app, name, entry.load())
-        else:
-            app.command(name, help=f"From {entry.package} {entry.version}.", rich_help_panel="Plugins")(_stub(entry))
     return app
+
+
+def _in_order() -> list[tuple[str, Entry]]:
+    """Every command as it is called, those of the table of summaries first."""
+    places = list(SUMMARIES)
+    pairs = zip(commands.names(), commands.entries, strict=True)
+    return sorted(pairs, key=lambda pair: places.index(pair[1].name) if pair[1].name in SUMMARIES else len(places))
 
 
 def _add(app: typer.Typer, name: str | None, command: Any) -> None:
@@ -54,11 +75,16 @@ def _add(app: typer.Typer, name: str | None, command: Any) -> None:
         app.command(name)(command)
 
 
-def _stub(entry: Entry) -> Any:
-    def stands_for() -> None:
-        raise AssertionError(f"{entry.name} is imported when it is named")
+def _add_stub(app: typer.Typer, name: str, entry: Entry) -> None:
+    """List a command without importing it."""
 
-    return stands_for
+    def stands_for() -> None:
+        raise AssertionError(f"{name} is imported when it is named")
+
+    if entry.package == OWN_PACKAGE:
+        app.command(name, help=SUMMARIES[entry.name])(stands_for)
+    else:
+        app.command(name, help=f"From {entry.package} {entry.version}.", rich_help_panel="Plugins")(stands_for)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,91 +1,102 @@
-"""`reidctl bench`: how fast artefacts are here."""
+"""`reidctl bench`: how fast artefacts are here, and which of them to deploy."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import typer
-
-from reidctl.cli.options import Json, complete_model
+from reidctl.cli import bench_options as options
+from reidctl.cli.benched import tell, write_csv
+from reidctl.cli.options import Force, Json, Root
 from reidctl.cli.output import output
 from reidctl.errors import CheckFailed, ConfigError
 
 if TYPE_CHECKING:
     from reidctl.benchmarking import BenchRow
-
-PRECISIONS = ("f32", "bf16", "f16")
+    from reidctl.types import ReidData
 
 
 def bench(
-    models: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[MODEL]...",
-            help="Checkpoints, .onnx, .xml, run folders or presets; the four retail presets where none is named.",
-            autocompletion=complete_model,
-            show_default=False,
-        ),
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", help="CPU, GPU, … of OpenVINO; cpu or cuda for checkpoints.")
-    ] = "CPU",
-    precision: Annotated[
-        str, typer.Option("--precision", help="Arithmetics, with commas: f32, bf16, f16.")
-    ] = "f32,bf16",
-    batch: Annotated[str, typer.Option("--batch", help="Images a batch, with commas.")] = "1,8",
-    hint: Annotated[str, typer.Option("--hint", help="latency, throughput.")] = "latency,throughput",
-    seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="Time for each row.")] = 5.0,
+    models: options.Models = None,
+    device: options.Devices = "CPU",
+    engine: options.Engines = "openvino,eager",
+    precision: options.Precisions = None,
+    weights: options.StoredWeights = None,
+    batch: options.Batches = "1,8",
+    hint: options.Hints = "latency,throughput",
+    streams: options.StreamCounts = "auto",
+    start: options.Starts = "ready",
+    seconds: options.Seconds = 5.0,
+    repeats: options.Repeats = 3,
+    data: options.TestData = None,
+    root: Root = None,
+    csv: options.Csv = None,
+    plot: options.Plot = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
-    """Measure images a second, latency, memory and load time, each combination in its own process."""
-    from reidctl.benchmarking import PRESETS
+    """Measure speed, latency, memory and load time, each combination in its own process; say which to deploy."""
+    from reidctl.benchmarking import PRESETS, Axes, combinations
     from reidctl.benchmarking import bench as measure
 
     named = models or list(PRESETS)
-    precisions, hints = _words(precision), _words(hint)
-    unknown = [word for word in precisions if word not in PRECISIONS]
-    if unknown:
-        raise ConfigError(f"--precision: '{unknown[0]}' is none of {', '.join(PRECISIONS)}")
-    batches = _numbers(batch)
-    total = len(named) * len(precisions) * len(batches) * len(hints)
+    axes = Axes(
+        devices=_words(device),
+        engines=_words(engine),
+        precisions=None if precision is None else _words(precision),
+        weights=_words(weights or ""),
+        batches=_numbers("--batch", batch),
+        hints=_words(hint),
+        streams=[None if word == "auto" else _numbers("--streams", word)[0] for word in _words(streams)],
+        starts=_words(start),
+    )
+    _require_outputs(csv, plot, data, force)
+    total = len(combinations(named, axes)) * repeats
+    target = _target(data, root)
     with output.progress("measure", total) as advance:
-        rows = measure(
-            named,
-            device=device,
-            precisions=precisions,
-            batches=batches,
-            hints=hints,
-            seconds=seconds,
-            progress=lambda _: advance(1),
-        )
-    if json:
-        output.json("reidctl.bench/1", {"device": device, "rows": [row.as_dict() for row in rows]})
-    else:
-        show(rows)
+        rows = measure(named, axes, seconds=seconds, repeats=repeats, data=target, progress=lambda: advance(1))
+    tell(rows, json)
+    if csv:
+        write_csv(csv, rows)
+    if plot:
+        _draw(plot, rows)
     if all(row.error for row in rows):
         raise CheckFailed(f"nothing could be measured: {rows[0].error}")
 
 
-def show(rows: list[BenchRow]) -> None:
-    """Print the rows as a table; a combination that is not to be had says why."""
-    columns = ["model", "runtime", "precision", "batch", "hint", "images/s", "p50 ms", "p90 ms", "load s", "MiB"]
-    lines: list[list[object]] = []
-    for row in rows:
-        found = row.measured
-        figures: list[object] = [row.error, "", "", "", ""]
-        if found is not None:
-            memory = round(found.memory_mib) if found.memory_mib else None
-            figures = [round(found.fps, 1), f"{found.p50_ms:.2f}", f"{found.p90_ms:.2f}", f"{found.load_s:.2f}", memory]
-        lines.append([row.model, row.runtime, row.precision, row.batch, row.hint, *figures])
-    output.table(columns, lines)
+def _require_outputs(csv: Path | None, plot: Path | None, data: str | None, force: bool) -> None:
+    """Fail before minutes of measuring, not after."""
+    from reidctl.files import refuse_existing
+
+    if plot and data is None:
+        raise ConfigError("--plot draws accuracy against speed, and accuracy needs --data", "add --data NAME[=DIR]")
+    for path in (csv, plot):
+        if path:
+            refuse_existing(path, force)
+
+
+def _draw(path: Path, rows: Sequence[BenchRow]) -> None:
+    from reidctl.benchmarking.plot import draw_tradeoff
+
+    if not any(row.measured and row.accuracy for row in rows):
+        output.warning(f"{path} was not drawn: no row has both speed and accuracy")
+        return
+    draw_tradeoff(rows, path)
+
+
+def _target(data: str | None, root: Path | None) -> ReidData | None:
+    from reidctl.cli.targets import open_targets
+
+    return open_targets([data], root, None)[0] if data else None
 
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _numbers(text: str) -> list[int]:
+def _numbers(option: str, text: str) -> list[int]:
     words = _words(text)
     if not words or not all(word.isdecimal() and int(word) > 0 for word in words):
-        raise ConfigError(f"--batch {text}: not numbers from 1, separated by commas", "write --batch 1,8")
+        raise ConfigError(f"{option} {text}: not numbers from 1, separated by commas", f"write {option} 1,8")
     return [int(word) for word in words]

@@ -57,8 +57,8 @@ def demo(
     json: Json = False,
 ) -> None:
     """Train, test, draw, export, verify and benchmark a retail network, in a few minutes on a CPU."""
-    from reidctl.benchmarking import bench
-    from reidctl.cli.bench import show
+    from reidctl.benchmarking import Axes, bench
+    from reidctl.cli.benched import show
     from reidctl.cli.train import configured
     from reidctl.export import verify
     from reidctl.files import refuse_existing
@@ -73,7 +73,7 @@ def demo(
         compared = [verify(run, other, target.query[:VERIFIED]) for other in made]
         told["result"] = "; ".join(_agreement(one) for one in compared)
     with steps.step("benchmark IR") as told:
-        measured = bench([made[-1]], precisions=("f32", "bf16"), batches=(1,), seconds=seconds)
+        measured = bench([made[-1]], Axes(batches=(1,)), seconds=seconds)
         told["result"] = _fastest(measured)
     if json:
         rows = [row.as_dict() for row in measured]
@@ -159,4 +159,4 @@ def _fastest(rows: list[BenchRow]) -> str:
     if not measured:
         return f"nothing measured: {rows[0].error}"
     fps, row = max(measured, key=lambda pair: pair[0])
-    return f"{fps:,.0f} images/s ({row.precision}, {row.hint})"
+    return f"{fps:,.0f} images/s ({row.what.precision}, {row.what.hint})"

@@ -10,30 +10,19 @@ from typing import Any
 
 from reidctl.cli.options import Json
 from reidctl.cli.output import output
-
-CPU_FEATURES = (
-    "avx2",
-    "avx512f",
-    "avx512_vnni",
-    "avx512_bf16",
-    "avx512_fp16",
-    "amx_tile",
-    "amx_bf16",
-    "amx_int8",
-    "amx_fp16",
-)
+from reidctl.processor import processor
 
 
 def doctor(json: Json = False) -> None:
     """Print versions, devices, CPU features and what is missing; attach this to a report."""
-    extras = _requirements()
+    extras, cpu = _requirements(), processor()
     found: dict[str, Any] = {
         "reidctl": _version("reidctl"),
         "python": f"{platform.python_version()} ({sys.executable})",
         "system": platform.platform(),
         "packages": {name: _version(name) for name in extras.pop("")},
         "extras": {extra: _all_versions(packages) for extra, packages in extras.items()},
-        "cpu": _cpu(),
+        "cpu": {**cpu._asdict(), "features": list(cpu.features)},
         "torch": _torch(),
         "openvino": _openvino(),
         "plugins": _plugins(),
@@ -68,24 +57,6 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _cpu() -> dict[str, Any]:
-    import os
-
-    name, flags = platform.processor() or platform.machine(), set[str]()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for line in file:
-                key, _, value = line.partition(":")
-                if key.strip() == "model name":
-                    name = value.strip()
-                elif key.strip() == "flags":
-                    flags = set(value.split())
-                    break
-    except OSError:
-        pass  # Only Linux lists the flags there.
-    return {"name": name, "cores": os.cpu_count(), "features": [flag for flag in CPU_FEATURES if flag in flags]}
 
 
 def _torch() -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Where a data set lies below the data root, and what lies in its folders."""
+"""Where a data set lies below the data root, and what lies in its folders.
+
+Readers of other packages find, list and number with the same functions, and so fail with the same words.
+"""
 
 from __future__ import annotations
 
@@ -29,16 +32,32 @@ def data_folder(name: str, root: Path, places: Sequence[str], parts: Sequence[st
     raise InputError(f"data set '{name}': no {root / places[0]} with {', '.join(parts)}", _what_is_near(root, places))
 
 
-def jpeg_files(name: str, folder: Path) -> list[Path]:
-    """The JPEG files in `folder` in the order of their names; InputError when there are none or it is not readable."""
+def image_files(name: str, folder: Path, suffix: str = ".jpg") -> list[Path]:
+    """The files in `folder` that end in `suffix`, in either case, in the order of their names.
+
+    Raises InputError when there are none, and for a folder that is not readable.
+    """
     try:
         # Paths from iterdir cost a tenth of those from `folder / name`, which parses every name again.
-        files = [path for path in folder.iterdir() if path.name.lower().endswith(".jpg")]
+        files = [path for path in folder.iterdir() if path.name.lower().endswith(suffix)]
     except OSError as error:
         raise unreadable(name, folder, error) from error
     if not files:
-        raise InputError(f"data set '{name}': {folder} holds no .jpg files", "unpack the data set again")
+        raise InputError(f"data set '{name}': {folder} holds no {suffix} files", "unpack the data set again")
     return sorted(files, key=lambda path: path.name)
+
+
+def list_lines(name: str, listing: Path) -> list[str]:
+    """The lines of a list of images; InputError for one that is missing, unreadable or empty."""
+    try:
+        lines = listing.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"data set '{name}': {listing} cannot be read: {error}", "unpack the data set again"
+        ) from error
+    if not lines:
+        raise InputError(f"data set '{name}': {listing} is empty", "unpack the data set again")
+    return lines
 
 
 def relabelled(train: Sequence[Sample]) -> tuple[tuple[Sample, ...], tuple[int, ...]]:

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from reidctl.data.problems import Problem, Report, refuse
-from reidctl.datasets.layout import data_folder, jpeg_files, relabelled
+from reidctl.datasets.layout import data_folder, image_files, relabelled
 from reidctl.types import ReidData, Sample
 
 NAME = "market1501"
@@ -52,7 +52,7 @@ def market1501(
 
 
 def _samples(folder: Path, report: Report) -> Iterator[Sample]:
-    for path in jpeg_files(NAME, folder):
+    for path in image_files(NAME, folder):
         match = _FILE.match(path.name)
         if match is None or int(match[2]) == 0:
             what = f"the name tells no identity and camera as {NAME} writes them"

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from reidctl.data.problems import Problem, Report, refuse
-from reidctl.datasets.layout import data_folder, relabelled
+from reidctl.datasets.layout import data_folder, list_lines, relabelled
 from reidctl.errors import InputError
 from reidctl.types import ReidData, Sample
 
@@ -62,7 +62,7 @@ def _samples(lists: Sequence[Path], folder: Path, report: Report) -> Iterator[Sa
     """The images that `lists` together name, each once."""
     seen: dict[str, str] = {}
     for listing in lists:
-        for number, line in enumerate(_lines(listing), start=1):
+        for number, line in enumerate(list_lines(NAME, listing), start=1):
             where = f"{listing}, line {number}"
             path, _, identity = line.strip().rpartition(" ")
             name = path.rpartition("/")[2]
@@ -76,15 +76,3 @@ def _samples(lists: Sequence[Path], folder: Path, report: Report) -> Iterator[Sa
             else:
                 seen[path] = f"{listing.name}, line {number},"
                 yield Sample(folder / path, name.rpartition(".")[0], int(identity), int(fields[2]) - 1)
-
-
-def _lines(listing: Path) -> list[str]:
-    try:
-        lines = listing.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"data set '{NAME}': {listing} cannot be read: {error}", "unpack the data set again"
-        ) from error
-    if not lines:
-        raise InputError(f"data set '{NAME}': {listing} is empty", "unpack the data set again")
-    return lines

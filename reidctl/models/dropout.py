@@ -22,7 +22,7 @@ class DropoutOptions(BaseModel):
 
     distribution: Annotated[
         Literal["none", "bernoulli", "gaussian", "infodrop"],
-        Field(description="noise on the residual branch of every block but the first of its stage"),
+        Field(description="noise on residual branches; in the built-in OSNets of all but the first block of a stage"),
     ] = "none"
     p: Annotated[float, Ge(0), Lt(1), Field(description="share dropped by bernoulli, infodrop and the head")] = 0.0
     mu: Annotated[float, Gt(0), Le(1), Field(description="mean of the gaussian mask")] = 0.1

@@ -14,6 +14,7 @@ from reidctl.devices import resolve_device
 from reidctl.errors import InputError
 from reidctl.runtimes.fusing import fuse_batch_norms
 from reidctl.training.checkpoint import Checkpoint, build_model, describe
+from reidctl.training.compiling import has_compiler
 from reidctl.training.validation import ModelEmbedder
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ class NetworkEmbedder(ModelEmbedder):
         network.to(memory_format=torch.channels_last).to(place)
         super().__init__(_InPrecision(network, place, PRECISIONS[self.precision]), checkpoint.info, place)
         self._network, self._place = network, place
+
+    def compile(self) -> None:
+        """Compile the network when it is first used; InputError where nothing here can build what torch writes."""
+        if not has_compiler(self._place):
+            raise InputError("PyTorch cannot compile here: there is no C++ compiler", "install g++ or clang")
+        self._model = torch.compile(self._model)  # type: ignore[assignment]
 
     @torch.inference_mode()
     def feature_maps(self, images: UInt8) -> Float32:

@@ -27,6 +27,11 @@ Hint = Annotated[
     Field(description="throughput: several requests at once; latency: one, on all cores"),
 ]
 Chunk = Annotated[int, Ge(1), Field(description="images a request, where the file leaves the batch free")]
+Streams = Annotated[
+    int | None,
+    Ge(1),
+    Field(description="requests computed side by side on a share of the cores each; None: the hint's"),
+]
 Said = Annotated[Foreign, Field(description="what a file takes that does not say so itself")]
 Extension = Annotated[Path | None, Field(description="library with operations that OpenVINO does not have itself")]
 
@@ -47,6 +52,7 @@ class OpenVINORuntime:
         chunk: Chunk = 8,
         foreign: Said = Foreign(),  # noqa: B008 - frozen
         extension: Extension = None,
+        streams: Streams = None,
         *,
         path: Path,
         device: str,
@@ -60,11 +66,22 @@ class OpenVINORuntime:
         graph = read_graph(path, extension)
         self.info, self.stated = read_info(graph, path, foreign)
         self.batch = image_input(graph, path).batch
-        self._path, self._hint = path, hint
+        self._path = path
+        self._settings: dict[str, Any] = {
+            "PERFORMANCE_HINT": hint.upper(),
+            "INFERENCE_PRECISION_HINT": self.precision,
+            **({} if streams is None else {"NUM_STREAMS": streams}),
+        }
         self._graph = _taking_pictures(graph, embedding_output(graph, path, foreign.output), self.info)
         self.chunk = self.batch or chunk
         self._queues: dict[int, Any] = {}
         self.requests = len(self._queue(self.chunk))
+
+    @property
+    def streams(self) -> int:
+        """How many requests the engine computes side by side."""
+        with explained(f"{self._path}: {self.device} has no streams"):
+            return int(self._queue(self._chunk)[0].get_compiled_model().get_property("NUM_STREAMS"))
 
     def embed_batch(self, images: UInt8) -> Float32:
         """images [B, H, W, 3] uint8 RGB -> embeddings [B, D] float32."""
@@ -157,10 +174,9 @@ class OpenVINORuntime:
         return self._queues[size]
 
     def _compiled(self, size: int, graph: Any) -> Any:
-        settings = {"PERFORMANCE_HINT": self._hint.upper(), "INFERENCE_PRECISION_HINT": self.precision}
         with explained(f"{self._path}: OpenVINO does not compile it for {self.device} and batches of {size}"):
             graph.reshape({graph.inputs[0]: [size, *self.info.image.size, 3]})
-            compiled = self._core.compile_model(graph, self.device, settings)
+            compiled = self._core.compile_model(graph, self.device, self._settings)
             actual = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         if actual != self.precision:
             instead = f"OpenVINO takes {actual} in its place"

@@ -16,6 +16,7 @@ LAYERS = {
     "validation": 1,
     "fields": 1,
     "devices": 1,
+    "processor": 1,
     "config": 1,
     "artefacts": 1,
     "data": 2,

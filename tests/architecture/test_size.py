@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODULES = sorted((ROOT / "reidctl").rglob("*.py"))
+MODULES = sorted([*(ROOT / "reidctl").rglob("*.py"), *(ROOT / "plugins").glob("*/reidctl_*/**/*.py")])
 LINES, FUNCTION_LINES = 300, 50
 
 LONG_FILES: dict[str, str] = {}

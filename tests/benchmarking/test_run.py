@@ -2,19 +2,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from reidctl.benchmarking import BenchRow, bench, run
-from reidctl.errors import InputError
-from tests.runtimes.artefacts import HEIGHT, WIDTH, colour_onnx, make_real
+from reidctl.benchmarking import Axes, bench, files, run
+from reidctl.benchmarking.worker import Round
+from reidctl.errors import CheckFailed, InputError
+from reidctl.retrieval import evaluate
+from reidctl.runtimes.child import Crashed
+from reidctl.types import Embeddings, ReidData, Sample
+from tests.runtimes.artefacts import HEIGHT, WIDTH, colour_onnx, make_real, mean_colours, pictures
+
+ONE = Axes(precisions=("f32",), batches=(1,), hints=("latency",))
 
 
 def test_every_combination_becomes_a_row(tmp_path: Path) -> None:
     path = colour_onnx(tmp_path / "two.onnx", (2, 3, HEIGHT, WIDTH))
-    seen: list[BenchRow] = []
-    rows = bench([path], precisions=("f32",), batches=(1, 2), hints=("throughput",), seconds=0.2, progress=seen.append)
-    assert seen == rows
-    assert [(row.model, row.runtime, row.precision, row.batch) for row in rows] == [
+    called: list[int] = []
+    axes = Axes(precisions=("f32",), batches=(1, 2), hints=("throughput",))
+    rows = bench([path], axes, seconds=0.4, repeats=2, progress=lambda: called.append(1))
+    assert len(called) == 2 * 2
+    assert [(row.what.model, row.what.engine, row.what.precision, row.what.batch) for row in rows] == [
         (str(path), "openvino", "f32", 1),
         (str(path), "openvino", "f32", 2),
     ]
@@ -22,69 +31,128 @@ def test_every_combination_becomes_a_row(tmp_path: Path) -> None:
     measured = rows[1].measured
     assert measured is not None
     assert measured.fps > 0
+    assert measured.spread >= 0
+    assert measured.p50_ms <= measured.p95_ms <= measured.p99_ms
     assert measured.memory_mib is not None
     assert 20 < measured.memory_mib < 1000
 
 
-def test_rows_are_plain_values(tmp_path: Path) -> None:
-    path = colour_onnx(tmp_path / "one.onnx")
-    rows = bench([path], precisions=("f32", "f8"), batches=(1,), hints=("latency",), seconds=0.1)
-    assert [row.error for row in rows] == [None, "OpenVINO computes no 'f8'"]
-    good, bad = (row.as_dict() for row in rows)
-    assert good.keys() == bad.keys()
-    assert bad["fps"] is None
-    assert good["fps"] > 0
-    assert good["error"] is None
+def a_round(rate: float) -> Round:
+    return Round("f32", rate, [0.01], 0.01, 1.0, 100.0, 1, 1)
+
+
+def test_repeats_go_round_through_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[tuple[str, float]] = []
+
+    def measured(function: Any, job: run.Job, timeout_s: float) -> Round:
+        order.append((job.hint, job.seconds))
+        return a_round(float(len(order)))
+
+    monkeypatch.setattr(run, "run_in_child", measured)
+    rows = bench([colour_onnx(tmp_path / "a.onnx")], Axes(precisions=("f32",), batches=(1,)), seconds=6, repeats=3)
+    assert order == [("latency", 2.0), ("throughput", 2.0)] * 3
+    assert [row.measured and row.measured.fps for row in rows] == [3.0, 4.0]
+
+
+def test_what_crashes_is_a_row_and_the_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def crashing(function: Any, job: run.Job, timeout_s: float) -> Round:
+        tried.append(job.hint)
+        if job.hint == "latency":
+            raise Crashed("the process died of SIGSEGV")
+        return a_round(5.0)
+
+    monkeypatch.setattr(run, "run_in_child", crashing)
+    first, second = bench([colour_onnx(tmp_path / "a.onnx")], Axes(precisions=("f32",), batches=(1,)), repeats=2)
+    assert tried == ["latency", "throughput", "throughput"]
+    assert (first.error, first.measured) == ("the process died of SIGSEGV", None)
+    assert second.measured is not None
 
 
 def test_a_preset_is_exported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    exported: list[Any] = []
+    exported: list[Path] = []
 
-    def export(name: str, path: Path) -> Path:
-        exported.append(name)
+    def export(checkpoint: Path, path: Path) -> Path:
+        exported.append(checkpoint)
         return colour_onnx(path)
 
-    monkeypatch.setattr(run, "export_onnx", export)
-    monkeypatch.setattr(run, "run_in_child", instead_of_a_child())
-    rows = bench(["retail-0248", "retail-0248", "retail-0270"], precisions=("f32",), batches=(1,), hints=("latency",))
-    assert exported == ["retail-0248", "retail-0270"]
-    assert [row.model for row in rows] == ["retail-0248", "retail-0248", "retail-0270"]
+    monkeypatch.setattr(files, "export_onnx", export)
+    monkeypatch.setattr(run, "run_in_child", on_a_file(".onnx"))
+    rows = bench(["retail-0248", "retail-0270"], Axes(engines=("openvino",), batches=(1, 2), hints=("latency",)))
+    assert len(exported) == 2
+    assert {row.what.model for row in rows} == {"retail-0248", "retail-0270"}
 
 
-def instead_of_a_child() -> Callable[..., None]:
-    def here(function: Any, job: run.Job, timeout_s: float) -> None:
+def on_a_file(suffix: str) -> Callable[..., Round]:
+    def here(function: Any, job: run.Job, timeout_s: float) -> Round:
         assert job.path.is_file()
+        assert job.path.suffix == suffix
+        return a_round(1.0)
 
     return here
 
 
+def test_an_export_that_fails_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> Path:
+        raise CheckFailed("not the same network")
+
+    monkeypatch.setattr(files, "export_onnx", failing)
+    monkeypatch.setattr(run, "run_in_child", on_a_file(".safetensors"))
+    openvino, eager = bench(["retail-0248"], ONE)
+    assert openvino.error == "not the same network"
+    assert eager.measured is not None
+
+
+def test_weights_are_converted_and_int8_is_made_for_its_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, object, int]] = []
+
+    def export(onnx: Path, folder: Path, *, weights: str, batch: object, calibration: tuple[Sample, ...] = ()) -> Path:
+        made.append((weights, batch, len(calibration)))
+        return colour_onnx(folder / "a.onnx")
+
+    monkeypatch.setattr(files, "export_ir", export)
+    monkeypatch.setattr(run, "run_in_child", on_a_file(".onnx"))
+    axes = Axes(precisions=("f32",), weights=("fp16", "int8"), batches=(1, 4))
+    bench([colour_onnx(tmp_path / "a.onnx")], axes)
+    assert [row[:2] for row in made] == [("fp16", "dynamic"), ("int8", 1), ("int8", 4)]
+    assert made[0][2] == 0
+    assert made[1][2] == made[2][2] > 100
+
+
+def test_accuracy_is_that_of_the_embeddings(tmp_path: Path) -> None:
+    """The networks give mean colours, so that two lines of numpy tell what they reach."""
+    shown = pictures(12)
+    samples = []
+    for index, image in enumerate(shown):
+        Image.fromarray(image).save(tmp_path / f"{index}.png")
+        samples.append(Sample(tmp_path / f"{index}.png", str(index), index % 4, index // 4))
+    data = ReidData("drawn", query=tuple(samples[:4]), gallery=tuple(samples[4:]))
+    [row] = bench([colour_onnx(tmp_path / "a.onnx")], ONE, seconds=0.1, repeats=1, data=data)
+    expected = mean_colours(shown).astype(np.float32)
+    found = evaluate(Embeddings(expected[:4], data.query), Embeddings(expected[4:], data.gallery))
+    assert row.accuracy is not None
+    assert row.accuracy.data == "drawn"
+    assert row.accuracy.mAP == pytest.approx(found.mAP, abs=1e-6)
+    assert row.accuracy.rank1 == pytest.approx(found.cmc[1], abs=1e-6)
+
+
 def test_what_takes_too_long_becomes_a_row(tmp_path: Path) -> None:
     path = colour_onnx(tmp_path / "colour.onnx")
-    (row,) = bench([path], precisions=("f32",), batches=(1,), hints=("latency",), seconds=0.1, timeout_s=-0.09)
+    (row,) = bench([path], ONE, seconds=0.1, repeats=1, timeout_s=-0.09)
     assert row.measured is None
     assert row.error == "no answer after 0.01 s, stopped"
 
 
 @pytest.mark.slow
-def test_a_checkpoint_is_measured_through_pytorch(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_checkpoint_is_measured_in_every_engine(tmp_path_factory: pytest.TempPathFactory) -> None:
     checkpoint = make_real(tmp_path_factory).checkpoint
-    latency, throughput = bench([checkpoint], precisions=("f32",), batches=(1,), seconds=0.5)
-    assert latency.runtime == "pytorch"
-    assert latency.measured is not None
-    assert latency.measured.fps > 0
-    assert throughput.error == "runtime pytorch runs one batch at a time"
+    axes = Axes(engines=("openvino", "eager", "compiled"), precisions=("f32",), batches=(1,), starts=("ready", "jpeg"))
+    rows = bench([checkpoint], axes, seconds=0.5, repeats=1)
+    assert [row.error for row in rows] == [None] * 8
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"models": []}, "no models"),
-        ({"models": ["nowhere.onnx"]}, "no such model: nowhere.onnx"),
-        ({"batches": (0,)}, "batches 1 or more"),
-        ({"seconds": 0}, "seconds are above 0"),
-        ({"hints": ("speed",)}, "hint 'speed' is none of latency, throughput"),
-    ],
-)
-def test_nonsense_is_refused_before_anything_starts(parameters: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        bench(**{"models": ["retail-0248"], **parameters})
+@pytest.mark.parametrize("parameters", [{"seconds": 0}, {"repeats": 0}])
+def test_no_time_is_refused_before_anything_starts(parameters: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="seconds are above 0 and repeats 1 or more"):
+        bench(["retail-0248"], **parameters)

@@ -1,66 +1,13 @@
-import time
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from PIL import Image
 
-from reidctl.benchmarking import worker
-from reidctl.benchmarking.worker import Job, measure, peak_memory_mib
+from reidctl.benchmarking.worker import Job, measure, peak_memory_mib, vectors
 from reidctl.errors import InputError
-from tests.runtimes.artefacts import HEIGHT, WIDTH, colour_onnx, pictures
-
-PAUSE_S = 0.01
-
-
-class Steady:
-    """Takes the same time for every batch, two at once when streamed."""
-
-    def __init__(self) -> None:
-        self.seen = 0
-
-    def embed_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self.seen += 1
-        time.sleep(PAUSE_S)
-        return np.zeros((len(images), 1), np.float32)
-
-    def embed_stream(self, batches: Iterable[NDArray[np.uint8]], done: Callable[..., None]) -> None:
-        waiting: list[int] = []
-        for index, _ in enumerate(batches):
-            self.seen += 1
-            waiting.append(index)
-            if len(waiting) == 2:
-                time.sleep(PAUSE_S)
-                for finished in waiting:
-                    done(finished, None)
-                waiting.clear()
-        for finished in waiting:
-            done(finished, None)
-
-
-def test_batches_one_by_one_are_each_timed() -> None:
-    engine = Steady()
-    latencies, elapsed = worker._one_by_one(engine, pictures(1), 0.2)
-    assert len(latencies) == engine.seen
-    assert min(latencies) >= PAUSE_S
-    assert elapsed == pytest.approx(sum(latencies), rel=0.05)
-    assert elapsed >= 0.2
-
-
-def test_batches_under_way_together_are_each_timed() -> None:
-    engine = Steady()
-    latencies, elapsed = worker._streamed(engine, pictures(1), 0.2)
-    assert len(latencies) == engine.seen
-    assert min(latencies) >= 0
-    assert max(latencies) >= PAUSE_S
-    assert elapsed >= 0.2
-    assert sum(latencies) > 1.2 * elapsed  # they overlap
-
-
-def test_no_time_is_enough_for_one_batch() -> None:
-    for run in (worker._one_by_one, worker._streamed):
-        assert len(run(Steady(), pictures(1), 0)[0]) == 1
+from reidctl.types import Sample
+from tests.runtimes.artefacts import HEIGHT, WIDTH, colour_onnx, make_real, mean_colours, pictures
 
 
 def test_peak_memory_rises_with_what_is_held() -> None:
@@ -78,13 +25,50 @@ def job(path: Path, **changes: object) -> Job:
     return Job(path, **{**values, **changes})  # type: ignore[arg-type]
 
 
-def test_figures_fit_together(tmp_path: Path) -> None:
+def test_one_batch_at_a_time_has_one_stream(tmp_path: Path) -> None:
     found = measure(job(colour_onnx(tmp_path / "colour.onnx")))
-    assert found.requests == 1
-    assert 0 < found.p50_ms <= found.p90_ms
-    # One batch at a time: between two batches nothing but Python happens.
-    assert 0.2 * found.fps < 2 * 1000 / found.p50_ms
+    assert (found.requests, found.streams, found.weights) == (1, 1, "f32")
+    assert len(found.latencies) > 1
+    assert min(found.latencies) > 0
+    # Batches that follow each other take no less than all the time there is, so 2 images each at most this rate.
+    assert found.rate <= 2 / np.mean(found.latencies) * 1.05
     assert 0 < found.load_s < 60
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+def test_streams_are_as_many_as_asked_for(tmp_path: Path, streams: int) -> None:
+    found = measure(job(colour_onnx(tmp_path / "colour.onnx"), hint="throughput", streams=streams))
+    assert found.streams == streams
+    assert found.requests >= streams
+
+
+@pytest.mark.parametrize("start", ["frames", "jpeg"])
+@pytest.mark.parametrize("hint", ["latency", "throughput"])
+def test_from_files_on(tmp_path: Path, start: str, hint: str) -> None:
+    samples = images(tmp_path)
+    found = measure(job(colour_onnx(tmp_path / "colour.onnx"), start=start, hint=hint, samples=samples))
+    assert found.rate > 0
+
+
+def test_embeddings_are_those_of_the_artefact(tmp_path: Path) -> None:
+    samples = images(tmp_path)
+    found = vectors(job(colour_onnx(tmp_path / "colour.onnx", (2, 3, HEIGHT, WIDTH))), samples)
+    assert found == pytest.approx(mean_colours(pictures(3)), abs=1e-4)
+
+
+def images(folder: Path) -> tuple[Sample, ...]:
+    """The pictures of the network's size as files, three to make the last batch of two a short one."""
+    for index, image in enumerate(pictures(3)):
+        Image.fromarray(image).save(folder / f"{index}.png")
+    return tuple(Sample(folder / f"{index}.png", str(index), index, 0) for index in range(3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_checkpoint_is_measured_through_pytorch(tmp_path_factory: pytest.TempPathFactory, compiled: bool) -> None:
+    found = measure(job(make_real(tmp_path_factory).checkpoint, runtime="pytorch", device="CPU", compiled=compiled))
+    assert found.rate > 0
+    assert (found.requests, found.streams) == (1, 1)
 
 
 @pytest.mark.parametrize(

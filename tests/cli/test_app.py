@@ -1,13 +1,16 @@
 """The command line as a whole: global flags, typos, plugin commands, completion."""
 
+import inspect
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer.main
 
-from reidctl.cli.app import globals_first
+from reidctl.cli.app import build_whole, globals_first
+from reidctl.cli.summaries import SUMMARIES
 from reidctl.registry import commands
 from tests.conftest import Cli
 
@@ -29,6 +32,14 @@ def test_help_names_every_command(cli: Cli) -> None:
     result = cli("--help")
     assert result.code == 0
     assert [name for name in commands.names() if f" {name} " not in result.out] == []
+
+
+def test_help_says_of_each_command_what_the_command_says_of_itself_in_the_same_order() -> None:
+    whole = typer.main.get_command(build_whole())
+    assert list(SUMMARIES.items()) == [
+        (name, " ".join(inspect.cleandoc(command.help or "").partition("\n\n")[0].split()))
+        for name, command in whole.commands.items()
+    ]
 
 
 @pytest.mark.parametrize("name", commands.names())
@@ -124,7 +135,7 @@ def _shell(line: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_reader_that_closes_early_is_no_error() -> None:
-    ended = _shell("reidctl config schema | true; echo ${PIPESTATUS[0]}")
+    ended = _shell("reidctl plugins list --all --json | true; echo ${PIPESTATUS[0]}")
     assert (ended.stdout, ended.stderr) == ("0\n", "")
 
 

@@ -252,23 +252,6 @@ def test_int8_needs_images_to_quantise_on(cli: Cli, exported: tuple[Path, Path])
     assert "--calib" in result.err
 
 
-def test_bench_measures_what_it_is_given(cli: Cli, exported: tuple[Path, Path]) -> None:
-    result = cli(
-        "bench", exported[1], "--precision", "f32", "--batch", "1", "--hint", "latency", "--seconds", "0.2", "--json"
-    )
-    assert result.code == 0, result.err
-    [row] = json.loads(result.out)["rows"]
-    assert row["fps"] > 0
-    assert row["p50_ms"] <= row["p90_ms"]
-
-
-@pytest.mark.parametrize(
-    ("option", "value"), [("--precision", "f64"), ("--batch", "0"), ("--batch", ""), ("--hint", "speed")]
-)
-def test_bench_refuses_what_there_is_not(cli: Cli, exported: tuple[Path, Path], option: str, value: str) -> None:
-    assert cli("bench", exported[1], option, value).code == 2
-
-
 def test_embed_and_search_find_the_image_itself(cli: Cli, exported: tuple[Path, Path], tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = tmp_path / "images"

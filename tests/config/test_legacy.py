@@ -357,6 +357,25 @@ def test_a_value_without_counterpart_is_listed_with_its_reason(text: str, key: s
     assert f"#   {key}: " in conversion.text()
 
 
+def test_a_list_of_augmentations_as_torchreid_has_it_is_taken() -> None:
+    found = convert("data: {transforms: [random_erase, color_jiter]}")
+    assert [part["name"] for part in found.values["data"]["transforms"]] == ["resize", "random_erase"]
+    assert [str(item) for item in found.unknown] == [
+        "data.transforms.color_jiter.enable: true: no revision of the original has this key; "
+        "did you mean data.transforms.color_jitter.enable?"
+    ]
+    assert any("data.transforms is a list, as in torchreid" in note for note in found.notes)
+    with pytest.raises(ConfigError, match=r"data\.transforms: should be keys and values"):
+        convert("data: {transforms: [1]}")
+
+
+def test_an_augmentation_of_the_same_name_is_pointed_out() -> None:
+    found = convert("data: {transforms: {random_blur: {enable: true}}}")
+    assert found.dropped == [
+        ("data.transforms.random_blur.enable", True, "with other parameters: list random_blur in data.transforms")
+    ]
+
+
 def test_a_key_of_no_revision_is_listed_with_the_nearest() -> None:
     conversion = convert("train: {learning: 1, max_epochs: 5}\nfoo: {bar: {}}\n")
     assert [(item.key, item.value, item.near) for item in conversion.unknown] == [

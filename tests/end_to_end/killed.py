@@ -1,4 +1,7 @@
-"""A run that kills its own process after a step of an epoch: python -m tests.end_to_end.killed RUNS EPOCH STEP."""
+"""A run that kills its own process after a step of an epoch: python -m tests.end_to_end.killed RUNS EPOCH STEP.
+
+It goes on from what an earlier one left in RUNS.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,14 @@ from reidctl.config import RunConfig, load_config
 from reidctl.training.progress import EpochInfo, Plan, StepInfo
 from reidctl.training.trainer import train
 
-PEOPLE = "{name: synthetic, train_identities: 6, test_identities: 3, cameras: 2, images_per_camera: 4}"
+PEOPLE = "{name: synthetic, train_identities: 4, test_identities: 3, cameras: 2, images_per_camera: 4}"
 
 
 def config(runs: Path) -> RunConfig:
-    """Two epochs of several steps; the state is saved after each."""
+    """Two epochs of several steps, the same every time in one thread; the state is saved after each."""
     return load_config(
         sets=[
-            *("run=run", f"runs={runs}", "device=cpu", "deterministic=true"),
+            *("run=run", f"runs={runs}", "device=cpu", "train.precision=f32"),
             "model={name: fpn_osnet_x0_25, pooling: avg, embedding_dim: 32}",
             "data.image={height: 64, width: 32}",
             *(f"data.sources=[{PEOPLE}]", f"data.targets=[{PEOPLE}]", "data.images_per_identity=2", "data.workers=0"),
@@ -31,15 +34,19 @@ def config(runs: Path) -> RunConfig:
 
 
 class Killer:
-    """Sends the signal that no process can catch."""
+    """Remembers the steps; after that of `at` it says which was the first and sends the signal that none can catch."""
 
-    def __init__(self, epoch: int, step: int) -> None:
-        self._at = epoch, step
+    def __init__(self, at: tuple[int, int] | None = None) -> None:
+        self.taken: list[tuple[int, int]] = []
+        self._at = at
 
     def on_start(self, plan: Plan) -> None: ...
 
     def on_step(self, step: StepInfo) -> None:
-        if (step.epoch, step.step) == self._at:
+        self.taken.append((step.epoch, step.step))
+        if self.taken[-1] == self._at:
+            sys.stdout.write(repr(self.taken[0]))
+            sys.stdout.flush()
             os.kill(os.getpid(), signal.SIGKILL)
 
     def on_epoch(self, epoch: EpochInfo) -> None: ...
@@ -47,4 +54,6 @@ class Killer:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    train(config(Path(sys.argv[1])), observer=Killer(int(sys.argv[2]), int(sys.argv[3])))
+    runs, at = Path(sys.argv[1]), (int(sys.argv[2]), int(sys.argv[3]))
+    left = runs / "run"
+    train(config(runs), resume=left if left.exists() else None, observer=Killer(at))

@@ -1,19 +1,23 @@
 """Feature maps of exported networks are those of the networks."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
-from reidctl.config import load_config
 from reidctl.errors import InputError
 from reidctl.export import export_onnx
+from reidctl.models.head import build_head
+from reidctl.models.osnet import OSNet
+from reidctl.models.pooling import Pooling, build_pooling
 from reidctl.runtimes import open_embedder
-from reidctl.training.checkpoint import build_model, describe, save_checkpoint
-from tests.runtimes.artefacts import HEIGHT, WIDTH, Real, colour_onnx, pictures
+from reidctl.runtimes.network import NetworkEmbedder
+from tests.runtimes.artefacts import HEIGHT, WIDTH, Real, colour_onnx, held, pictures
 
 
 def maps(path: Path, images: Any) -> Any:
@@ -33,16 +37,29 @@ def test_ir_and_onnx_have_the_maps_of_their_checkpoint(real: Real) -> None:
     require_same(maps(real.xml, images), expected)
 
 
-@pytest.mark.parametrize("pooling", ["avg", "max", "gmp"])
-def test_every_pooling_is_recognised(tmp_path: Path, pooling: str) -> None:
-    config = load_config(
-        sets=[f"model={{name: fpn_osnet_x0_25, pooling: {pooling}}}", "data.image={height: 64, width: 32}"]
-    ).config
-    network = build_model(config)
-    checkpoint = tmp_path / "net.safetensors"
-    save_checkpoint(checkpoint, network, config, describe(network, config))
-    images = pictures(2, 64, 32)
-    require_same(maps(export_onnx(checkpoint, tmp_path / "net.onnx"), images), maps(checkpoint, images))
+class Pooled(nn.Module):
+    """All of OSNet from the pooling on, behind a single layer."""
+
+    embedding_dim = 6
+
+    def __init__(self, pooling: Pooling) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 5, stride=4, padding=2), nn.BatchNorm2d(8), nn.ReLU())
+        self.global_avgpool = build_pooling(pooling, 8, (HEIGHT // 4, WIDTH // 4))
+        self.fc = build_head(8, self.embedding_dim, "prelu", dropout=0)
+
+    def feature_maps(self, images: torch.Tensor) -> torch.Tensor:
+        maps: torch.Tensor = self.body(images)
+        return maps
+
+    forward = OSNet.forward
+
+
+@pytest.mark.parametrize("pooling", get_args(get_args(Pooling)[0]))
+def test_every_pooling_is_recognised(tmp_path: Path, pooling: Pooling) -> None:
+    checkpoint, images = held(Pooled(pooling)), pictures(2)
+    expected = NetworkEmbedder(checkpoint, device="cpu", precision=None).feature_maps(images)
+    require_same(maps(export_onnx(checkpoint, tmp_path / "net.onnx"), images), expected)
 
 
 def test_channels_may_come_last(tmp_path: Path) -> None:

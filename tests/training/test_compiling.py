@@ -15,15 +15,24 @@ from reidctl.registry import models
 from reidctl.training import compiling
 from reidctl.training.compiling import WORTH, forward_of, is_worth_it
 from reidctl.types import Spec
+from tests.conftest import slow_for_same_layers
 
 CPU = torch.device("cpu")
 SMALL = (64, 32)
 PRESETS = ("retail-0248", "retail-0265", "retail-0267", "retail-0270")
 OPTIONS = {
-    "infodrop": {"dropout": {"distribution": "infodrop", "p": 0.2}},
-    "gaussian": {"dropout": {"distribution": "gaussian"}},
-    "pyramid": {"fpn": {"process": "concatenation"}, "pooling": "gmp", "extra_blocks": True},
-    "max": {"fpn": {"process": "max_pooling"}, "pooling": "max", "activation": "relu"},
+    "pyramid, infodrop": {
+        "fpn": {"process": "concatenation"},
+        "pooling": "gmp",
+        "dropout": {"distribution": "infodrop", "p": 0.2},
+    },
+    "maximum, gaussian": {
+        "fpn": {"process": "max_pooling"},
+        "pooling": "max",
+        "activation": "relu",
+        "dropout": {"distribution": "gaussian"},
+    },
+    "extra_blocks": {"extra_blocks": True},
 }
 NETWORKS = {
     **{entry.name: Spec(name=entry.name) for entry in models.entries if not entry.is_family},
@@ -38,16 +47,24 @@ def _forget_compiled_code() -> None:
     torch._dynamo.utils.counters.clear()
 
 
-@pytest.mark.parametrize(("name", "training"), [*((name, True) for name in NETWORKS), ("retail-0267", False)])
-def test_every_network_is_one_graph(name: str, training: bool) -> None:
-    network = models.build(NETWORKS[name], image_size=SMALL).train(training)
+@pytest.mark.parametrize("name", slow_for_same_layers(NETWORKS))
+def test_every_network_is_one_graph(name: str) -> None:
+    require_one_graph(models.build(NETWORKS[name], image_size=SMALL).train())
+
+
+def test_a_network_under_test_is_one_graph() -> None:
+    require_one_graph(models.build(NETWORKS["retail-0267"], image_size=SMALL).eval())
+
+
+def require_one_graph(network: nn.Module) -> None:
     counter = CompileCounter()
     torch.compile(network, backend=counter)(torch.randn(2, 3, *SMALL))
     assert counter.frame_count == 1
     assert not torch._dynamo.utils.counters["graph_break"]
 
 
-@pytest.mark.parametrize("name", ["retail-0248", "retail-0267"])
+# The other has the same layers without gates.
+@pytest.mark.parametrize("name", [pytest.param("retail-0248", marks=pytest.mark.slow), "retail-0267"])
 def test_a_second_size_of_batch_compiles_once_more_and_a_third_does_not(name: str) -> None:
     network = models.build(NETWORKS[name], image_size=SMALL)
     counter = CompileCounter()
@@ -61,7 +78,9 @@ def test_a_compiled_network_shares_its_weights_and_gives_the_same_gradients(monk
     compile_ = torch.compile
     monkeypatch.setattr(torch, "compile", lambda model: compile_(model, backend="aot_eager"))
     torch.manual_seed(0)
-    network = models.build(Spec(name="fpn_osnet_x0_25", lct_gate=True), image_size=SMALL)
+    whole = models.build(Spec(name="fpn_osnet_x0_25", lct_gate=True, pooling="avg"), image_size=SMALL)
+    # Every kind of layer, and a third of them: the stem and one stage with both kinds of gates.
+    network = nn.Sequential(whole.conv1, whole.maxpool, whole.conv2, whole.global_avgpool)
     images = torch.randn(4, 3, *SMALL)
     found = []
     for forward in (network, forward_of(network, CPU, wanted=True, worth_it=False)):

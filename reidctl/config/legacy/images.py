@@ -30,8 +30,12 @@ def _augmentation(
     }
 
 
-def _missing(name: str, **defaults: Any) -> dict[str, Fate]:
-    return under(name, dropped(NO_SUCH, enable=False, **defaults))
+def _missing(name: str, reason: str = NO_SUCH, **defaults: Any) -> dict[str, Fate]:
+    return under(name, dropped(reason, enable=False, **defaults))
+
+
+def _own(name: str, **defaults: Any) -> dict[str, Fate]:
+    return _missing(name, f"with other parameters: list {name} in data.transforms", **defaults)
 
 
 TRANSFORMS = under(
@@ -54,7 +58,7 @@ TRANSFORMS = under(
         **_missing("force_gray_scale"),
         **_missing("random_negative", p=0.5),
         **_augmentation("random_padding", "random_padding", {"p": 0.5, "padding": (0, 10)}),
-        **_missing("random_perspective", p=0.5, distortion_scale=0.5),
+        **_own("random_perspective", p=0.5, distortion_scale=0.5),
         **_augmentation(
             "color_jitter",
             "color_jitter",
@@ -75,8 +79,8 @@ TRANSFORMS = under(
         ),
         **_augmentation("random_rotate", "random_rotate", {"p": 0.5, "angle": (-5, 5), "values": [0]}),
         **_missing("cut_out_with_prior", p=0.5, max_area=0.1),
-        **_missing("random_blur", p=0.5, k=5),
-        **_missing("random_noise", p=0.2, sigma=0.05, grayscale=False),
+        **_own("random_blur", p=0.5, k=5),
+        **_own("random_noise", p=0.2, sigma=0.05, grayscale=False),
         **_augmentation(
             "random_figures",
             "random_figures",
@@ -91,7 +95,7 @@ TRANSFORMS = under(
                 "before_resize": True,
             },
         ),
-        **_missing(
+        **_own(
             "random_patch",
             p=0.5,
             pool_capacity=50000,
@@ -115,7 +119,14 @@ TRANSFORMS = under(
             },
         ),
         **_missing("random_background_substitution", p=0.2, images_root_dir="", images_list_file=""),
-        **_missing("mixup", p=0.33, alpha=0.2, images_root_dir="", images_list_file=""),
+        **_missing(
+            "mixup",
+            "mixes with training images: mixup of data.batch_transforms",
+            p=0.33,
+            alpha=0.2,
+            images_root_dir="",
+            images_list_file="",
+        ),
         **_missing("batch_transform", type="Pairing", alpha=1.0, anchor_bias=0.8),
         **under("test", dropped("a test image is resized to the network's size", resize_first=False, resize_scale=1.0)),
     },

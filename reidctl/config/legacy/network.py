@@ -103,7 +103,7 @@ HEAD: dict[str, Fate] = {
     "model.dropout_backbone.*": Dropped(UNSTATED, "this kind of dropout has no such parameter"),
     "model.dropout_cls.*": Dropped(UNSTATED, "the dropout before the embedding is p of model.dropout"),
     "model.self_challenging_cfg.*": Dropped(UNSTATED, "there is no self-challenging training"),
-    "mutual_learning.*": Dropped(UNSTATED, "one network is trained at a time"),
+    "mutual_learning.*": Dropped(UNSTATED, "its files are of networks: name these in train.mutual"),
     "loss.softmax.margin_type": Woven("cos", "losses", "loss.name is am_softmax"),
     "loss.softmax.augmentations.*": Dropped(UNSTATED, "images are augmented one by one, by data.transforms"),
     "loss.softmax.compute_s": Dropped(False, "the scale is what `scale` says"),

@@ -15,6 +15,8 @@ from reidctl.errors import ConfigError
 from reidctl.validation import short
 
 BASE = "_base_"
+LISTED = "data.transforms"
+"""What torchreid has a list of names for, and its descendants sections."""
 
 _SWITCHES = {"yes": True, "on": True, "no": False, "off": False}
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list"}
@@ -102,17 +104,27 @@ def _flat(document: Document, where: str, notes: list[str]) -> dict[str, Given]:
         notes.append(
             f"{where}:{line}: {'.'.join(map(str, path))} is given twice; the last value stands, as in the original"
         )
-    given = {}
+    given: dict[str, Given] = {}
     for path, value in _leaves(document.values, ()):
         key = ".".join(map(str, path))
         line, column = document.marks.get(path, (1, 1))
         item = Given(key, value, f"{where}:{line}:{column}")
         if any(known.startswith(f"{key}.") for known in KEYS):
-            if value not in (None, {}):
+            if key == LISTED and isinstance(value, list) and all(isinstance(name, str) for name in value):
+                notes.append(f"{item.place}: {key} is a list, as in torchreid: taken with the original's parameters")
+                given |= _switches(item, value)
+            elif value not in (None, {}):
                 raise ConfigError(f"{item.place}: {key}: should be keys and values (got {short(value)})")
             continue
         given[ALIASES.get(key, key)] = item
     return given
+
+
+def _switches(item: Given, names: list[str]) -> dict[str, Given]:
+    """A list of augmentations as the switches that it stands for; random_flip is on by default, so it may be off."""
+    wanted = dict.fromkeys(["random_flip", *names], True) | {"random_flip": "random_flip" in names}
+    found = {name: f"{item.spelling}.{name}.enable" for name in wanted}
+    return {key: Given(key, wanted[name], item.place) for name, key in found.items()}
 
 
 def _leaves(values: dict[str, Any], path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:

@@ -1,0 +1,237 @@
+"""How fast our IR of a published architecture is beside the published one, in f32, bf16, f16 and INT8.
+
+    python benchmarks/ir_speed.py                     files and images below REIDCTL_TEST_DATA
+    python benchmarks/ir_speed.py --turns 3 --no-accuracy --json
+
+The published person-reidentification-retail-0287 and our export of the same architecture with the weights of the
+published 0267 ONNX file, fp32 weights and INT8 of each, in every arithmetic; what this CPU has no instructions for is
+a row that says so. All are measured as `reidctl bench` does under its throughput hint, each in a process of its own,
+in turns; ratios are medians over the turns of ratios within a turn. All take one image at a time, as the published
+files do, and ours 8 in further rows. Cosines are to the same file's f32 embeddings of the queries, INT8 to its
+architecture's fp32 file; mAP and rank-1 are of market1501-dev, whose training images calibrate our INT8.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from reidctl.benchmarking.rows import summary
+from reidctl.benchmarking.worker import Job, Round, measure, vectors
+from reidctl.config import load_config
+from reidctl.data.sources import open_dataset
+from reidctl.errors import ReidError
+from reidctl.export import export_ir, export_onnx
+from reidctl.export.compare import difference
+from reidctl.processor import processor
+from reidctl.retrieval import evaluate
+from reidctl.runtimes.child import run_in_child
+from reidctl.training.checkpoint import build_model, describe, save_checkpoint
+from reidctl.types import Embeddings, Spec
+from reidctl.weights import load_weights
+
+if TYPE_CHECKING:
+    from reidctl.types import ReidData
+
+PRESET, WEIGHTS = "retail-0267", "models/omz/person-reidentification-retail-0267.onnx"
+PUBLISHED = {"fp32": "models/omz/0287-FP32", "int8": "models/omz/0287-INT8"}
+PRECISIONS = ("f32", "bf16", "f16")
+
+
+@dataclass
+class Row:
+    """A file in an arithmetic, and what was found of it."""
+
+    name: str
+    path: Path
+    precision: str
+    batch: int = 1
+    rounds: list[Round] = field(default_factory=list)
+    error: str | None = None
+    cosine_min: float | None = None
+    cosine_mean: float | None = None
+    mAP: float | None = None
+    rank1: float | None = None
+
+    def job(self, seconds: float) -> Job:
+        return Job(self.path, "openvino", "CPU", self.precision, self.batch, "throughput", seconds)
+
+    def turn(self, seconds: float) -> None:
+        if self.error is None:
+            try:
+                self.rounds.append(run_in_child(measure, self.job(seconds), timeout_s=300))
+            except ReidError as error:
+                self.error = str(error)
+
+
+def our_checkpoint(data: Path, folder: Path) -> Path:
+    """The preset's network with the published weights."""
+    config = load_config(preset=PRESET).config
+    network = build_model(config)
+    load_weights(network, data / WEIGHTS)
+    path = folder / "ours.safetensors"
+    save_checkpoint(path, network, config, describe(network, config))
+    return path
+
+
+def rows_of(data: Path, images: ReidData, folder: Path, batches: Sequence[int]) -> list[Row]:
+    """Every file in every arithmetic."""
+    found = []
+    for weights, place in PUBLISHED.items():
+        path = next((data / place).glob("*.xml"))
+        found += [
+            Row(f"published {weights}", path, precision) for precision in PRECISIONS[: 3 if weights == "fp32" else 1]
+        ]
+    onnx = folder / "ours.onnx"
+    if not onnx.exists():
+        export_onnx(our_checkpoint(data, folder), onnx)
+    for batch in dict.fromkeys((1, *batches)):
+        path = our_ir(onnx, f"fp32-{batch}", batch=batch)
+        found += [Row("ours fp32", path, precision, batch) for precision in PRECISIONS]
+        path = our_ir(onnx, f"int8-{batch}", batch=batch, weights="int8", calibration=images.train)
+        found.append(Row("ours int8", path, "f32", batch))
+    return found
+
+
+def our_ir(onnx: Path, name: str, **how: Any) -> Path:
+    """The ONNX file as an IR in the folder of that name beside it, made unless it is there."""
+    path = onnx.parent / name / f"{onnx.stem}.xml"
+    return path if path.exists() else export_ir(onnx, path.parent, **how)
+
+
+def score(rows: list[Row], images: ReidData) -> None:
+    """Cosines and accuracy; of batches of 8 nothing, for they are the same networks."""
+    samples, queries = (*images.query, *images.gallery), len(images.query)
+    exact: dict[str, Any] = {}
+    for row in rows:
+        if row.error is not None or row.batch > 1:
+            continue
+        found = run_in_child(vectors, row.job(1), samples, timeout_s=3600)
+        query, gallery = Embeddings(found[:queries], images.query), Embeddings(found[queries:], images.gallery)
+        metrics = evaluate(query, gallery)
+        row.mAP, row.rank1 = metrics.mAP, metrics.cmc[1]
+        apart = difference(exact.setdefault(row.name.split()[0], query.vectors), query.vectors)
+        row.cosine_min, row.cosine_mean = apart.cosine_min, apart.cosine_mean
+
+
+def ratio(row: Row, other: Row) -> float | None:
+    """How many times as fast as the other, by turns; None where one of them could not be measured."""
+    pairs = zip(row.rounds, other.rounds, strict=False)
+    return median(mine.rate / theirs.rate for mine, theirs in pairs) if row.rounds and other.rounds else None
+
+
+def cpu_ratio(row: Row, other: Row) -> float | None:
+    """How many times the images for the same processor time, which a busy machine hardly changes."""
+    if not (row.rounds and other.rounds):
+        return None
+    return summary(other.rounds).cpu_ms / summary(row.rounds).cpu_ms
+
+
+def bars(rows: list[Row]) -> list[dict[str, Any]]:
+    """What our files are held to, and what came of it."""
+    by = {(row.name, row.precision): row for row in rows if row.batch == 1}
+    ours, bf16, int8 = by["ours fp32", "f32"], by["ours fp32", "bf16"], by["ours int8", "f32"]
+    drop = None if ours.mAP is None or int8.mAP is None else ours.mAP - int8.mAP
+    found = [
+        ("our bf16 to the published fp32 file in bf16", ratio(bf16, by["published fp32", "bf16"]), 4.0),
+        ("our bf16 to the published INT8", ratio(bf16, by["published int8", "f32"]), 1.1),
+        ("least cosine of our bf16 to our f32", bf16.cosine_min, 0.999),
+        ("our INT8 to our f32", ratio(int8, ours), 1.8),
+        ("mAP that our INT8 loses", drop, -0.005),
+        ("our f32 to the published fp32 file in f32", ratio(ours, by["published fp32", "f32"]), None),
+        ("our INT8 to the published INT8", ratio(int8, by["published int8", "f32"]), None),
+        ("the published INT8 to its fp32 file", ratio(by["published int8", "f32"], by["published fp32", "f32"]), None),
+    ]
+    return [
+        {"what": what, "found": value, "bar": bar and abs(bar), "at_most": bool(bar and bar < 0)}
+        for what, value, bar in found
+    ]
+
+
+def as_dict(row: Row, base: Row) -> dict[str, Any]:
+    measured = summary(row.rounds) if row.rounds and row.error is None else None
+    return {
+        "file": row.name,
+        "arithmetic": row.precision,
+        "batch": row.batch,
+        "fps": measured and measured.fps,
+        "spread": measured and measured.spread,
+        "cpu_ms": measured and measured.cpu_ms,
+        "ratio": ratio(row, base),
+        "cpu_ratio": cpu_ratio(row, base),
+        "memory_mib": measured and measured.memory_mib,
+        "cosine_min": row.cosine_min,
+        "cosine_mean": row.cosine_mean,
+        "mAP": row.mAP,
+        "rank1": row.rank1,
+        "error": row.error,
+    }
+
+
+def show(found: dict[str, Any]) -> None:
+    cpu = found["cpu"]
+    print(f"{cpu['name']}, {cpu['cores']} cores, {', '.join(cpu['features'])}; throughput hint")
+    head = (
+        f"{'file':<16}{'arithmetic':<11}{'batch':>5}{'FPS':>8}{'±':>5}{'ratio':>7}{'CPU ms':>8}{'ratio':>7}{'MiB':>6}"
+    )
+    print(f"{head}{'cosine min':>12}{'mean':>9}{'mAP':>8}{'rank-1':>8}")
+    for row in found["rows"]:
+        print(f"{row['file']:<16}{row['arithmetic']:<11}{row['batch']:>5}", end="")
+        if row["error"]:
+            print(f"  {row['error']}")
+            continue
+        speed = ""
+        if row["fps"]:
+            speed = f"{row['fps']:>8.1f}{row['spread']:>5.0%}{row['ratio']:>7.2f}{row['cpu_ms']:>8.2f}"
+            speed += f"{row['cpu_ratio']:>7.2f}{row['memory_mib']:>6.0f}"
+        print(f"{speed:<41}", end="")
+        if row["mAP"] is not None:
+            print(f"{row['cosine_min']:>12.5f}{row['cosine_mean']:>9.5f}{row['mAP']:>8.4f}{row['rank1']:>8.4f}", end="")
+        print()
+    print()
+    for bar in found["bars"]:
+        value = "not measured" if bar["found"] is None else f"{bar['found']:.4g}"
+        wanted = "" if bar["bar"] is None else f" ({'at most' if bar['at_most'] else 'at least'} {bar['bar']:g})"
+        print(f"{bar['what']:<48}{value}{wanted}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--turns", type=int, default=5, help="0 for accuracy alone")
+    parser.add_argument("--seconds", type=float, default=2, help="time of each row in a turn")
+    parser.add_argument("--batch", type=int, nargs="*", default=[8], help="of further rows of ours, beside 1")
+    parser.add_argument("--no-accuracy", action="store_true", help="speed and memory alone")
+    parser.add_argument("--keep", type=Path, help="a folder that our files are made in and stay in, for the next time")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parser.parse_args()
+    data = os.environ.get("REIDCTL_TEST_DATA")
+    if not data:
+        print("set REIDCTL_TEST_DATA to a folder with models/omz and data/market1501; nothing is measured")
+        sys.exit(0)
+    images = open_dataset(Spec(name="market1501"), Path(data, "data"))
+    with tempfile.TemporaryDirectory() as folder:
+        if options.keep:
+            options.keep.mkdir(parents=True, exist_ok=True)
+        rows = rows_of(Path(data), images, options.keep or Path(folder), options.batch)
+        for turn in range(options.turns):
+            for row in rows if turn % 2 == 0 else reversed(rows):
+                row.turn(options.seconds)
+        if not options.no_accuracy:
+            score(rows, images)
+    found = {"cpu": processor()._asdict(), "rows": [as_dict(row, rows[0]) for row in rows], "bars": bars(rows)}
+    if options.json:
+        print(json.dumps({"schema": "reidctl.ir_speed/1", **found}, indent=2))
+    else:
+        show(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""pytorch-metric-learning's losses and miners for reidctl. https://github.com/KevinMusgrave/pytorch-metric-learning"""
