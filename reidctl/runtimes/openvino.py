@@ -81,7 +81,7 @@ class OpenVINORuntime:
     def streams(self) -> int:
         """How many requests the engine computes side by side."""
         with explained(f"{self._path}: {self.device} has no streams"):
-            return int(self._queue(self._chunk)[0].get_compiled_model().get_property("NUM_STREAMS"))
+            return int(self._queue(self.chunk)[0].get_compiled_model().get_property("NUM_STREAMS"))
 
     def embed_batch(self, images: UInt8) -> Float32:
         """images [B, H, W, 3] uint8 RGB -> embeddings [B, D] float32."""
