@@ -280,3 +280,11 @@ class Family(Protocol):
     def __call__(self, member: str) -> Any:
         """The part called `member`, with a signature of its own; KeyError, or UnknownName, where there is none."""
         ...
+
+
+class StreamEmbedder(Embedder, Protocol):
+    """An Embedder that computes several batches at once."""
+
+    def embed_stream(self, batches: Iterable[UInt8], done: Callable[[int, Float32], None]) -> None:
+        """Embed batches, none larger than the first; done takes the number of each, from 0, and its embeddings."""
+        ...
