@@ -12,6 +12,7 @@ from reidctl.artefacts import locate, runtime_for
 from reidctl.errors import InputError, PluginError
 from reidctl.registry import runtimes
 from reidctl.runtimes.isolated import IsolatedRuntime
+from reidctl.runtimes.streaming import embed_stream
 from reidctl.types import ArtefactInfo, Embedder, Sample, Spec
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from reidctl.types import Float32, UInt8
 
 logger = logging.getLogger(__name__)
+
+CHUNK = 32
+"""Images a batch for runtimes that do not say what they are best at: those that compute one batch at a time."""
 
 
 class ImageEmbedder:
@@ -60,6 +64,19 @@ class ImageEmbedder:
                 "`reidctl plugins check NAME` says more",
             )
         return vectors
+
+    def embed_stream(self, batches: Iterable[UInt8], done: Callable[[int, Float32], None]) -> None:
+        """Embed batches [B, H, W, 3] as they come, several at once where the runtime can, none larger than the first.
+
+        done takes the number of each batch, from 0, and its embeddings [B, D], in any order and maybe from other
+        threads, one call at a time being its own affair; the array is valid during the call only.
+        """
+        embed_stream(self.runtime, batches, done)
+
+    def stream_batch(self, asked: int | None = None) -> int:
+        """Images a batch of a stream: the file's own fixed number, else the one asked for, else the engine's choice."""
+        fixed, chunk = getattr(self.runtime, "batch", None), getattr(self.runtime, "chunk", CHUNK)
+        return int(fixed or asked or chunk)
 
     def embed(self, images: Iterable[str | Path | UInt8], batch_size: int = 64) -> Float32:
         """Image files, or uint8 RGB arrays [H, W, 3] of any size -> embeddings [N, D] float32, not normalised.

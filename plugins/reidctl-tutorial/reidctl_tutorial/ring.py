@@ -22,6 +22,5 @@ class Ring(nn.Module):
         self.radius = nn.Parameter(torch.tensor(radius))
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        lengths = torch.linalg.vector_norm(embeddings, dim=1)
-        loss: Tensor = (lengths - self.radius).square().mean() / 2
-        return loss
+        lengths: Tensor = torch.linalg.vector_norm(embeddings, dim=1)
+        return (lengths - self.radius).square().mean() / 2
