@@ -3,27 +3,82 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from reidctl.cli.options import Device, Extension, Force, InputFacts, Json, Precision, complete_model
+from reidctl.cli.options import (
+    Device,
+    Extension,
+    Force,
+    InputFacts,
+    Json,
+    Precision,
+    Root,
+    complete_data,
+    complete_model,
+)
 from reidctl.cli.output import output
-from reidctl.errors import ConfigError
+from reidctl.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reidctl.retrieval.bulk import Embedded
+    from reidctl.types import Sample
 
 
 def embed(
-    images: Annotated[
-        Path, typer.Argument(help="A folder of images, or a text file with one path a line.", show_default=False)
-    ],
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Checkpoint, .onnx, .xml or run folder.", autocompletion=complete_model)
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Checkpoint, .onnx, .xml or run folder.",
+            autocompletion=complete_model,
+            show_default=False,
+        ),
     ],
-    path: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("features.parquet"),
-    shard: Annotated[
-        str | None, typer.Option("--shard", metavar="I/N", help="Only part I of N, from 1.", show_default=False)
+    images: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A folder of images, or a text file with one path a line; with --data alone its query and gallery.",
+            show_default=False,
+        ),
     ] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = 64,
+    path: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write: .parquet, or .npy with a .csv and a .json beside it.")
+    ] = Path("features.parquet"),
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Only part I of N of the list, from 1.", show_default=False),
+    ] = None,
+    append: Annotated[
+        bool, typer.Option("--append", help="Add to the file what is not in it; the model must be the same.")
+    ] = False,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            "-d",
+            metavar="NAME[=DIR]",
+            help="Data set that knows who the images show, and which camera saw them.",
+            autocompletion=complete_data,
+            show_default=False,
+        ),
+    ] = None,
+    root: Root = None,
+    on_bad_image: Annotated[
+        Literal["error", "skip"],
+        typer.Option("--on-bad-image", help="Stop at images that cannot be read, or leave them out."),
+    ] = "error",
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size", min=1, help="Images at once. Default: what the engine is best at.", show_default=False
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Decoding threads, 0 for one a core.")] = 0,
     device: Device = "auto",
     precision: Precision = None,
     input_: InputFacts = None,
@@ -31,27 +86,73 @@ def embed(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Embed images into a Parquet file for `reidctl search` and other programs."""
-    from reidctl.cli.targets import open_model
-    from reidctl.data.listing import listed_images
-    from reidctl.files import refuse_existing
-    from reidctl.retrieval import embed as run
-    from reidctl.retrieval.features import save_features
+    """Embed images into a file for `reidctl search` and other programs.
 
-    refuse_existing(path, force)
-    samples = listed_images(images)
+    A call that was stopped, however it was, goes on where it had been when it is given again.
+    """
+    from reidctl.cli.targets import made_by, open_model
+    from reidctl.data.images import ImageError
+    from reidctl.retrieval.bulk import Plan, embed_to_file
+    from reidctl.retrieval.features import require_format
+
+    require_format(path)
+    samples = _samples(images, data, root)
     if shard is not None:
         part, parts = _shard(shard)
-        samples = samples[part - 1 :: parts]
+        samples = samples[len(samples) * (part - 1) // parts : len(samples) * part // parts]
     opened = open_model(model, device, precision, input_, extension)
-    with output.progress("embed", len(samples)) as advance:
-        found = run(opened.embedder, samples, batch_size=batch_size, progress=advance)
-    save_features(found, opened.embedder.info, path)
+    size = opened.embedder.stream_batch(batch_size)
+    made = made_by(opened, model, input_, extension)
+    plan = Plan(path, made, size, workers, on_bad_image == "skip", append, force)
+    try:
+        with output.progress("embed", len(samples)) as advance:
+            found = embed_to_file(opened.embedder, samples, plan, advance)
+    except ImageError as error:
+        hint = f"{error.hint}; --on-bad-image skip leaves such images out, and what was finished is kept"
+        raise InputError(str(error), hint) from error
+    _tell(found, path, images or data, made.info.embedding_dim, json)
+
+
+def _tell(found: Embedded, path: Path, source: object, dim: int, json: bool) -> None:
+    from reidctl.data.problems import listed
+
+    if count := len(found.skipped):
+        output.warning(f"{source}: {count:,} bad image{'s' * (count > 1)} skipped: {listed(found.skipped)}")
     if json:
-        output.json("reidctl.embed/1", {"file": str(path), "images": len(samples), "dim": found.vectors.shape[1]})
-    else:
-        output.text(str(path))
-        output.note(f"{len(samples)} embeddings of {found.vectors.shape[1]} numbers")
+        output.json(
+            "reidctl.embed/2",
+            {
+                "file": str(path),
+                "rows": found.rows,
+                "dim": dim,
+                "embedded": found.rows - found.before - found.resumed,
+                "resumed": found.resumed,
+                "before": found.before,
+                "already_there": found.already_there,
+                "skipped": [{"path": bad.where, "kind": bad.kind, "reason": bad.what} for bad in found.skipped],
+            },
+        )
+        return
+    output.text(str(path))
+    parts = [f"{found.rows:,} embeddings of {dim} numbers"]
+    parts += [f"{found.resumed:,} of an earlier call"] if found.resumed else []
+    parts += [f"{found.before:,} from before"] if found.before else []
+    parts += [f"{found.already_there:,} images were already there"] if found.already_there else []
+    output.note(", ".join(parts))
+
+
+def _samples(images: Path | None, data: str | None, root: Path | None) -> Sequence[Sample]:
+    from reidctl.data.listing import listed_images
+
+    if data is None:
+        if images is None:
+            raise ConfigError("no images to embed", "give a folder, a list of paths, or --data NAME[=DIR]")
+        return listed_images(images)
+    from reidctl.cli.targets import DEFAULT_ROOT, open_data
+    from reidctl.data.labelling import labelled
+
+    known = open_data(data, root or DEFAULT_ROOT)
+    return labelled(listed_images(images), known) if images else (*known.query, *known.gallery)
 
 
 def _shard(text: str) -> tuple[int, int]:

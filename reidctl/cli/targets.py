@@ -6,6 +6,7 @@ MODEL is a checkpoint, `.onnx`, `.xml`, run folder or preset; a data set `market
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from reidctl.config.evaluation import EvalConfig
     from reidctl.data.problems import Report
     from reidctl.data.sources import OnBadImage
+    from reidctl.retrieval.features import Made
     from reidctl.runtimes.opening import ImageEmbedder
     from reidctl.types import Embeddings
 
@@ -61,6 +63,33 @@ def open_model(
     isolated = told is not None and told.name != "pytorch"
     embedder = open_embedder(model, device=device, precision=precision, runtime=told, isolated=isolated)
     return OpenedModel(embedder, embedder.config)
+
+
+def made_by(opened: OpenedModel, model: str, input_: str | None, extension: Path | None) -> Made:
+    """What a feature file says of the model that made it."""
+    from reidctl import __version__
+    from reidctl.artefacts import locate
+    from reidctl.retrieval.features import Made
+
+    found, info = locate(model), opened.embedder.info
+    if info.weights_sha256 is None and isinstance(found, Path):
+        # The same file that is taken to take something else gives other embeddings.
+        digest = f"{_sha256(found)} {info.color_order} {info.pixels}"
+        info = info.model_copy(update={"weights_sha256": digest})
+    return Made(
+        info,
+        model=str(found.absolute() if isinstance(found, Path) else found),
+        arithmetic=getattr(opened.embedder.runtime, "precision", None) or "f32",
+        reidctl=__version__,
+        input=input_,
+        extension=str(extension.absolute()) if extension else None,
+    )
+
+
+def _sha256(path: Path) -> str:
+    weights = path.with_suffix(".bin") if path.suffix.lower() == ".xml" else path
+    with weights.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def embed_target(

@@ -70,7 +70,9 @@ def _save(
     query, shown = query_samples[ranking.queries[row]], min(topk, ranking.gallery.shape[1])
     canvas = _canvas(shown)
     draw = ImageDraw.Draw(canvas)
-    _write_header(draw, query, float(ranking.average_precision[row]))
+    average_precision = float(ranking.average_precision[row])
+    measure = "no match in another camera" if math.isnan(average_precision) else f"AP {average_precision:.1%}"
+    _write_header(draw, query.name, f"identity {query.identity}     camera {query.camera}     {measure}")
     _put(canvas, draw, (MARGIN, HEADER), query, INK, "query")
     for place in range(shown):
         corner = _corner(place)
@@ -87,8 +89,25 @@ def _save(
     return path
 
 
+def draw_found(query: Sample, found: Sequence[tuple[Sample, float]]) -> Image.Image:
+    """The query and what a search found for it, each with its distance, laid out as rank galleries are.
+
+    Green and red tell, as there, whether it is the same person, where both are known (identity 0 and up).
+    InputError for an image that cannot be read.
+    """
+    canvas = _canvas(len(found))
+    draw = ImageDraw.Draw(canvas)
+    _write_header(draw, query.name, f"{len(found)} found" + (f"     {_facts(query)}" if query.identity >= 0 else ""))
+    _put(canvas, draw, (MARGIN, HEADER), query, INK, "query")
+    for place, (sample, distance) in enumerate(found):
+        known = query.identity >= 0 and sample.identity >= 0
+        color = INK if not known else RIGHT if query.identity == sample.identity else WRONG
+        _put(canvas, draw, _corner(place), sample, color, f"{place + 1}   {distance:.3f}")
+    return canvas
+
+
 def _canvas(shown: int) -> Image.Image:
-    columns, rows = min(shown, COLUMNS), math.ceil(shown / COLUMNS)
+    columns, rows = min(shown, COLUMNS), max(1, math.ceil(shown / COLUMNS))
     width = 2 * MARGIN + TILE_WIDTH + QUERY_GAP + columns * (TILE_WIDTH + GAP) - GAP
     height = HEADER + rows * (TILE_HEIGHT + CAPTION + ROW_GAP) - ROW_GAP + MARGIN // 2
     return Image.new("RGB", (width, height), PAPER)
@@ -101,10 +120,8 @@ def _corner(place: int) -> tuple[int, int]:
     return left, HEADER + row * (TILE_HEIGHT + CAPTION + ROW_GAP)
 
 
-def _write_header(draw: ImageDraw.ImageDraw, query: Sample, average_precision: float) -> None:
-    measure = "no match in another camera" if math.isnan(average_precision) else f"AP {average_precision:.1%}"
-    draw.text((MARGIN, 12), query.name, INK, ImageFont.load_default(18))
-    facts = f"identity {query.identity}     camera {query.camera}     {measure}"
+def _write_header(draw: ImageDraw.ImageDraw, title: str, facts: str) -> None:
+    draw.text((MARGIN, 12), title, INK, ImageFont.load_default(18))
     draw.text((MARGIN, 36), facts, PALE, ImageFont.load_default(14))
 
 
@@ -123,10 +140,14 @@ def _put(
     canvas.paste(picture, (left + BORDER, top + BORDER))
     middle, under = left + TILE_WIDTH // 2, top + TILE_HEIGHT
     draw.text((middle, under + 7), caption, color, ImageFont.load_default(15), anchor="ma")
-    facts = f"id {sample.identity}   cam {sample.camera}"
-    draw.text((middle, under + 26), facts, INK, ImageFont.load_default(12), anchor="ma")
+    draw.text((middle, under + 26), _facts(sample), INK, ImageFont.load_default(12), anchor="ma")
     font = ImageFont.load_default(11)
     draw.text((middle, under + 43), shortened(sample.name, font, TILE_WIDTH), PALE, font, anchor="ma")
+
+
+def _facts(sample: Sample) -> str:
+    """Nothing of an image of which nothing is known."""
+    return f"id {sample.identity}   cam {sample.camera}" if sample.identity >= 0 else ""
 
 
 def shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:

@@ -8,22 +8,30 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import weakref
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from reidctl.errors import ReidError
+from reidctl.errors import InputError, ReidError
 from reidctl.registry import runtimes
 from reidctl.runtimes.child import Crashed, caught_warnings, environment, obituary, relay
+from reidctl.runtimes.ring import Shape, attach, reserve
+from reidctl.runtimes.streaming import embed_stream
 from reidctl.types import Spec
 
 if TYPE_CHECKING:
+    from reidctl.runtimes.ring import Ring
     from reidctl.types import Float32, UInt8
 
 START = "from reidctl.runtimes.isolated import serve; serve()"
-FACTS = ("info", "config", "device", "precision", "stated")
+STOPPED = -1
+"""In place of a slot: the stream broke off."""
+
+FACTS = ("info", "config", "device", "precision", "stated", "batch", "chunk", "requests")
 """Attributes of a runtime that its stand-in here has too, where the runtime has them."""
 
 
@@ -53,26 +61,124 @@ class IsolatedRuntime:
         vectors: Float32 = self._ask("embed_batch", images)
         return vectors
 
+    def embed_stream(self, batches: Iterable[UInt8], done: Callable[[int, Float32], None]) -> None:
+        """Embed every batch; see `reidctl.runtimes.streaming`. None is larger than the first.
+
+        Images and embeddings pass through memory that both processes have; twice as many batches as the runtime
+        computes at once are under way, so that it never waits for this process.
+        """
+        iterator = iter(batches)
+        first = next(iterator, None)
+        if first is None:
+            return
+        slots = 2 * vars(self).get("requests", 1) + 2
+        batch, height, width, _ = first.shape
+        shape = Shape(slots, batch, height, width, self.info.embedding_dim)
+        path = reserve(shape)
+        try:
+            ring = attach(path, shape)
+            self._send("stream", path, shape)
+            if refused := self._receive():
+                self._answer(refused)
+        finally:
+            with suppress(OSError):  # Windows keeps a file that is mapped.
+                path.unlink()
+        _Feed(self, ring, done).run(first, iterator)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name not in self._methods:
             raise AttributeError(f"the runtime of {self._path} has no '{name}'")
         return partial(self._ask, name)
 
     def _ask(self, method: str, *arguments: Any) -> Any:
-        assert self._child.stdin
-        assert self._child.stdout
-        try:
-            pickle.dump((method, arguments), self._child.stdin, protocol=5)
-            self._child.stdin.flush()
-            result, error, warnings = pickle.load(self._child.stdout)
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as end:
-            code = self._child.wait()
-            self._stderr.seek(0)
-            raise Crashed(f"{self._path}: {obituary(code, self._stderr.read().decode(errors='replace'))}") from end
+        self._send(method, *arguments)
+        return self._answer(self._receive())
+
+    def _answer(self, answer: tuple[Any, ReidError | None, list[tuple[str, str]]]) -> Any:
+        result, error, warnings = answer
         relay(warnings)
         if error is not None:
             raise error
         return result
+
+    def _send(self, method: str, *arguments: Any) -> None:
+        assert self._child.stdin
+        try:
+            pickle.dump((method, arguments), self._child.stdin, protocol=5)
+            self._child.stdin.flush()
+        except BrokenPipeError as end:
+            raise self._crashed() from end
+
+    def _receive(self) -> Any:
+        assert self._child.stdout
+        try:
+            return pickle.load(self._child.stdout)
+        except (EOFError, pickle.UnpicklingError) as end:
+            raise self._crashed() from end
+
+    def _crashed(self) -> Crashed:
+        code = self._child.wait()
+        self._stderr.seek(0)
+        return Crashed(f"{self._path}: {obituary(code, self._stderr.read().decode(errors='replace'))}")
+
+
+class _Feed:
+    """One stream to the child: fills free slots of the ring, and takes the embeddings out of those that are done."""
+
+    def __init__(self, runtime: IsolatedRuntime, ring: Ring, done: Callable[[int, Float32], None]) -> None:
+        self._runtime, self._ring, self._done = runtime, ring, done
+        self._free = list(range(len(ring.images)))
+        self._under_way: dict[int, tuple[int, int]] = {}
+        self._stopped = False
+
+    def run(self, first: UInt8, rest: Iterable[UInt8]) -> None:
+        try:
+            self._put(0, first)
+            for index, images in enumerate(rest, start=1):
+                if self._stopped:
+                    break
+                self._put(index, images)
+        except Crashed:
+            raise
+        except BaseException:
+            self._done = lambda index, vectors: None
+            self._end()
+            raise
+        self._end()
+
+    def _put(self, index: int, images: UInt8) -> None:
+        if len(images) > self._ring.images.shape[1]:
+            raise InputError(f"a batch of {len(images)} images after a first one of {self._ring.images.shape[1]}")
+        while not self._free:
+            self._take(self._runtime._receive())
+            if self._stopped:
+                return
+        slot = self._free.pop()
+        self._ring.images[slot, : len(images)] = images
+        self._under_way[slot] = index, len(images)
+        self._runtime._send("batch", slot, len(images))
+
+    def _take(self, slot: int) -> None:
+        if slot == STOPPED:
+            self._stopped = True
+            return
+        index, count = self._under_way.pop(slot)
+        self._free.append(slot)
+        self._done(index, self._ring.vectors[slot, :count])
+
+    def _end(self) -> None:
+        """Say that it was all, and take what is still under way, and at last whether it went well."""
+        self._runtime._send("end")
+        failure: BaseException | None = None
+        while isinstance(answer := self._runtime._receive(), int):
+            try:
+                self._take(answer)
+            except Exception as caught:
+                failure = failure or caught
+                self._done = lambda index, vectors: None
+        if failure:
+            raise failure
+        self._runtime._answer(answer)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -99,6 +205,8 @@ def serve() -> None:
             try:
                 if method == "open":
                     runtime, result = _open(*arguments)
+                elif method == "stream":
+                    _stream(runtime, questions, answers, *arguments)
                 else:
                     result = getattr(runtime, method)(*arguments)
             except ReidError as caught:
@@ -107,6 +215,38 @@ def serve() -> None:
                 error = Crashed(f"{type(caught).__name__}: {caught}")
         pickle.dump((result, error, warnings), answers, protocol=5)
         answers.flush()
+
+
+def _stream(runtime: Any, questions: IO[bytes], answers: IO[bytes], path: Path, shape: Shape) -> None:
+    """Embed the batches in slots of the ring, whose numbers come as questions and go back as answers when done."""
+    ring, slots, lock, open_ = attach(path, shape), list[int](), threading.Lock(), [True]
+
+    def tell(slot: int | None) -> None:
+        with lock:
+            pickle.dump(slot, answers, protocol=5)
+            answers.flush()
+
+    def batches() -> Iterator[UInt8]:
+        while (asked := _next(questions)) is not None and asked[0] == "batch":
+            slot, count = asked[1]
+            slots.append(slot)
+            yield ring.images[slot, :count]
+        open_[0] = False
+
+    def done(index: int, vectors: Float32) -> None:
+        ring.vectors[slots[index], : len(vectors)] = vectors
+        tell(slots[index])
+
+    tell(None)
+    drawn = batches()
+    try:
+        embed_stream(runtime, drawn, done)
+    finally:
+        if open_[0]:
+            # What was asked before the error was known is no question of the next call.
+            tell(STOPPED)
+            for _ in drawn:
+                pass
 
 
 def _next(questions: IO[bytes]) -> tuple[str, tuple[Any, ...]] | None:

@@ -73,23 +73,23 @@ class OpenVINORuntime:
             **({} if streams is None else {"NUM_STREAMS": streams}),
         }
         self._graph = _taking_pictures(graph, embedding_output(graph, path, foreign.output), self.info)
-        self._chunk = self.batch or chunk
+        self.chunk = self.batch or chunk
         self._queues: dict[int, Any] = {}
-        self.requests = len(self._queue(self._chunk))
+        self.requests = len(self._queue(self.chunk))
 
     @property
     def streams(self) -> int:
         """How many requests the engine computes side by side."""
         with explained(f"{self._path}: {self.device} has no streams"):
-            return int(self._queue(self._chunk)[0].get_compiled_model().get_property("NUM_STREAMS"))
+            return int(self._queue(self.chunk)[0].get_compiled_model().get_property("NUM_STREAMS"))
 
     def embed_batch(self, images: UInt8) -> Float32:
         """images [B, H, W, 3] uint8 RGB -> embeddings [B, D] float32."""
         vectors = np.empty((len(images), self.info.embedding_dim), np.float32)
-        full = len(images) // self._chunk * self._chunk
+        full = len(images) // self.chunk * self.chunk
         # One by one what fills no chunk, but a fixed batch is padded.
-        step = self._chunk if self.batch else 1
-        starts = [*range(0, full, self._chunk), *range(full, len(images), step)]
+        step = self.chunk if self.batch else 1
+        starts = [*range(0, full, self.chunk), *range(full, len(images), step)]
         ends = [*starts[1:], len(images)][: len(starts)]
 
         def keep(index: int, embeddings: Float32) -> None:
@@ -197,8 +197,8 @@ def _taking_pictures(graph: Any, embedding: Any, info: ArtefactInfo) -> Any:
     if info.color_order == "bgr":
         # Of bytes, for OpenVINO swaps colours slowly, and floats are four times as many.
         conversion.convert_color(ColorFormat.BGR)
-    conversion.convert_element_type(Type.f32)
     if info.pixels == "normalized":
+        conversion.convert_element_type(Type.f32)
         colors = slice(None, None, -1 if info.color_order == "bgr" else 1)
         conversion.mean([255 * value for value in info.image.mean[colors]])
         conversion.scale([255 * value for value in info.image.std[colors]])

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from reidctl.data.images import MOST_PIXELS, ImageError, load_array, read_image, resized
+from reidctl.data.images import MOST_PIXELS, ImageError, load_array, load_arrays, read_image, resized
 from reidctl.errors import InputError
 from reidctl.types import ImageSpec, Sample
 
@@ -314,3 +314,21 @@ def test_a_picture_is_resized_to_the_pixels_of_pillow(
     found = resized(image, target)
     assert (found.mode, found.size) == ("RGB", target[::-1])
     assert found.tobytes() == expected.tobytes()
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(
+        st.sampled_from([(128, 64), (256, 128), (100, 30), (300, 140), (7, 200), (64, 64)]), min_size=1, max_size=9
+    ),
+    st.sampled_from([(256, 128), (128, 64), (300, 120)]),
+    st.integers(0, 1000),
+)
+def test_several_pictures_get_the_pixels_that_each_gets_alone(
+    sizes: list[tuple[int, int]], size: tuple[int, int], seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    images = [Image.fromarray(random.integers(0, 256, (*each, 3), np.uint8)) for each in sizes]
+    found = load_arrays(images, ImageSpec(height=size[0], width=size[1]))
+    expected = [np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR)) for image in images]
+    np.testing.assert_array_equal(found, expected)

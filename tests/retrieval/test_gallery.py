@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from reidctl.errors import InputError
-from reidctl.retrieval.gallery import draw_rank_galleries, shortened
+from reidctl.retrieval.gallery import draw_found, draw_rank_galleries, shortened
 from reidctl.retrieval.ranking import Ranking
 from reidctl.types import Sample
 
@@ -110,3 +110,13 @@ def test_a_picture_of_another_shape_keeps_it(tmp_path: Path) -> None:
     with Image.open(path) as picture:
         assert pixel(picture, 20 + 64, TOP + 128) == BLUE
         assert pixel(picture, 20 + 64, TOP + 20) == EMPTY
+
+
+def test_a_search_is_drawn_with_colours_only_where_people_are_known() -> None:
+    unknown = sample("nobody", -1)
+    picture = draw_found(QUERIES[0], [(GALLERY[0], 0.0), (GALLERY[1], 0.5), (unknown, 1.25)])
+    borders = [pixel(picture, x + 2, TOP + 128) for x in (20, LEFT, LEFT + PITCH, LEFT + 2 * PITCH)]
+    assert borders == [BLACK, GREEN, RED, BLACK]
+    alone = draw_found(unknown, [(GALLERY[0], 0.1)])
+    assert pixel(alone, LEFT + 2, TOP + 128) == BLACK
+    assert draw_found(unknown, []).height == alone.height

@@ -4,15 +4,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from reidctl.errors import ConfigError, InputError
-from reidctl.runtimes import isolated, open_embedder
+from reidctl.runtimes import isolated, open_embedder, ring
 from reidctl.runtimes.child import Crashed
 from reidctl.runtimes.isolated import IsolatedRuntime
+from reidctl.runtimes.ring import SHARED
 from reidctl.types import Spec
 from tests.runtimes.artefacts import colour_onnx, mean_colours, pictures
 
@@ -133,3 +135,75 @@ def test_the_facts_that_a_stand_in_repeats_exist_on_a_runtime(tmp_path: Path) ->
     )
     assert (runtime.device, runtime.precision, runtime.stated) == ("CPU", "f32", False)
     assert set(isolated.FACTS) >= {"info", "config", "stated"}
+
+
+def test_a_stream_gives_what_the_runtime_gives(tmp_path: Path) -> None:
+    opened = open_embedder(colour_onnx(tmp_path / "net.onnx"), isolated=True)
+    images, found = pictures(203), {}
+    batches = [images[start : start + 8] for start in range(0, 203, 8)]
+    for _ in range(2):
+        opened.embed_stream(iter(batches), lambda index, vectors: found.__setitem__(index, vectors.copy()))
+        embedded = np.concatenate([found[index] for index in range(len(batches))])
+        np.testing.assert_allclose(embedded, mean_colours(images), rtol=1e-4, atol=1e-4)
+        found.clear()
+    opened.embed_stream(iter(()), lambda index, vectors: pytest.fail("nothing was asked"))
+    np.testing.assert_allclose(opened.embed_batch(images[:3]), mean_colours(images[:3]), rtol=1e-4, atol=1e-4)
+
+
+def test_more_batches_are_under_way_than_the_engine_takes_and_no_more_than_fit(tmp_path: Path) -> None:
+    runtime = open_embedder(colour_onnx(tmp_path / "net.onnx"), isolated=True).runtime
+    images, drawn, done, most = pictures(8), [0], [0], [0]
+
+    def batches() -> Iterator[np.ndarray]:
+        for _ in range(60):
+            drawn[0] += 1
+            most[0] = max(most[0], drawn[0] - done[0])
+            yield images
+
+    runtime.embed_stream(batches(), lambda index, vectors: done.__setitem__(0, done[0] + 1))
+    assert done == [60]
+    assert runtime.requests < most[0] <= 2 * runtime.requests + 3
+
+
+def test_what_goes_wrong_ends_a_stream_and_not_the_runtime(tmp_path: Path) -> None:
+    opened = open_embedder(colour_onnx(tmp_path / "net.onnx"), isolated=True)
+    images = pictures(8)
+
+    def breaking() -> Iterator[np.ndarray]:
+        yield images
+        raise OSError("no more")
+
+    def refuse(index: int, vectors: np.ndarray) -> None:
+        raise KeyError(index)
+
+    with pytest.raises(OSError, match="no more"):
+        opened.embed_stream(breaking(), lambda index, vectors: None)
+    with pytest.raises(KeyError):
+        opened.embed_stream(iter([images] * 50), refuse)
+    with pytest.raises(InputError, match="a batch of 9 images after a first one of 8"):
+        opened.embed_stream(iter([images, pictures(9)]), lambda index, vectors: None)
+    with pytest.raises(InputError, match="are incompatible"):
+        opened.embed_stream(iter([images[..., :16, :, :].repeat(2, axis=2)] * 50), lambda index, vectors: None)
+    np.testing.assert_allclose(opened.embed_batch(images), mean_colours(images), rtol=1e-4, atol=1e-4)
+
+
+def test_a_crash_in_a_stream_is_one_error_and_leaves_no_shared_memory(crashing: Path) -> None:
+    runtime = isolated_crash(crashing)
+    before = set(SHARED.glob("reidctl-*")) if SHARED.is_dir() else set()
+    with pytest.raises(Crashed, match=r"net\.crash: the process died of SIGSEGV"):
+        runtime.embed_stream(iter([pictures(2)] * 50), lambda index, vectors: None)
+    assert (set(SHARED.glob("reidctl-*")) if SHARED.is_dir() else set()) <= before
+
+
+def test_memory_for_a_stream_is_found_elsewhere_where_the_system_has_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ring, "SHARED", tmp_path / "missing")
+    monkeypatch.setattr(ring.tempfile, "gettempdir", lambda: str(tmp_path))
+    shape = ring.Shape(slots=2, batch=3, height=5, width=7, dim=11)
+    path = ring.reserve(shape)
+    assert path.parent == tmp_path
+    one, other = ring.attach(path, shape), ring.attach(path, shape)
+    one.images[1, 2], one.vectors[1, 2] = 9, 0.5
+    assert (other.images.shape, other.vectors.shape) == ((2, 3, 5, 7, 3), (2, 3, 11))
+    assert (other.images.sum(), other.vectors.sum()) == (9 * 5 * 7 * 3, 0.5 * 11)
