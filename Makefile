@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
 PLUGINS_INSTALLED := $(VENV)/.plugins-installed
 
-.PHONY: help install plugins demo test test-all test-docs test-gpu browser check docs bench clean
+.PHONY: help install plugins demo test test-all test-docs test-tutorial test-gpu browser check docs bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ test-all: $(INSTALLED) $(PLUGINS_INSTALLED)  ## Run the slow tests and those of 
 
 test-docs: $(INSTALLED)  ## Run every command and program of README.md and docs/, and name those that cannot be run
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m docs tests/docs
+
+test-tutorial: $(INSTALLED)  ## Follow the tutorial of docs/plugins.md in a fresh environment
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m docs tests/docs/test_tutorial.py
 
 test-gpu: $(INSTALLED)  ## Run the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu

@@ -114,7 +114,11 @@ def score(rows: list[Row], images: ReidData) -> None:
     for row in rows:
         if row.error is not None or row.batch > 1:
             continue
-        found = run_in_child(vectors, row.job(1), samples, timeout_s=3600)
+        try:
+            found = run_in_child(vectors, row.job(1), samples, timeout_s=3600)
+        except ReidError as error:
+            row.error = str(error)
+            continue
         query, gallery = Embeddings(found[:queries], images.query), Embeddings(found[queries:], images.gallery)
         metrics = evaluate(query, gallery)
         row.mAP, row.rank1 = metrics.mAP, metrics.cmc[1]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from functools import cache
 from pathlib import Path
 
 from reidctl.errors import InputError, PluginError, few, nearest
+from reidctl.plugins import complain
 from reidctl.registry import presets, runtimes
 from reidctl.types import Spec
-
-logger = logging.getLogger(__name__)
 
 RUN_WEIGHTS = ("weights/best.safetensors", "weights/last.safetensors")
 """Where a run folder keeps its checkpoints, the preferred one first."""
@@ -64,9 +62,11 @@ def _suffixes(name: str) -> tuple[str, ...]:
     """What a runtime opens; nothing, with a warning, when it cannot be used: it may be somebody else's."""
     try:
         return tuple(runtimes.load(name).suffixes)
-    except (PluginError, AttributeError) as error:
-        logger.warning("runtime '%s' is left out: %s", name, error)
-        return ()
+    except PluginError as error:
+        complain(f"runtime '{name}' is left out: {error}")
+    except AttributeError:
+        complain(f"runtime '{name}' is left out: {runtimes.find(name).fault('has no suffixes')}")
+    return ()
 
 
 def _model_in(folder: Path) -> Path:

@@ -28,6 +28,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     workplace = None
     try:
+        if path.parent.is_file():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent))
         path.parent.mkdir(parents=True, exist_ok=True)
         workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         temporary = workplace / path.name

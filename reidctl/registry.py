@@ -4,39 +4,28 @@ Built-in parts and those of third parties come through the same door: an entry p
 `reidctl.<kind>s`. Listing reads the metadata of installed packages and imports nothing; a part is
 imported when it is asked for by name, so that a broken one disturbs nobody else.
 
-An entry point called `timm/*` stands for a family: it offers every name `timm/<member>` (see `Family`).
+An entry point called `timm/*` stands for a family: it offers every name `timm/<member>` (see `types.Family`).
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import Distribution, EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from reidctl.errors import PluginError, ReidError, UnknownName, nearest, suggestion
+from reidctl.plugins import Unpackaged, declared_points, is_left_out, off_stdout
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from reidctl.types import Spec
+    from reidctl.types import Family, Spec
 
 API_VERSION = 1
 """Version of the plugin contract; a package states the one it was written for in the group `reidctl.api`."""
-
-
-class Family(Protocol):
-    """Many parts behind one entry point: what an entry point whose name ends in `/*` is the target of."""
-
-    def names(self) -> Iterable[str]:
-        """Every member, without the family's own name before it."""
-        ...
-
-    def __call__(self, member: str) -> Any:
-        """The part called `member`, with a signature of its own; KeyError, or UnknownName, where there is none."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +51,20 @@ class Entry:
         return self.member is None and self.name.endswith("/*")
 
     @property
+    def is_disabled(self) -> bool:
+        """Whether REIDCTL_PLUGINS leaves its package out."""
+        return not isinstance(self.point.dist, Unpackaged) and is_left_out(self.package)
+
+    @property
     def origin(self) -> str:
         """Package, version and target in the words of every error about this entry."""
         return f"{self.package} {self.version} ({self.target})"
+
+    def fault(self, what: str) -> PluginError:
+        """The error that this part breaks its contract; `what` says how, after its name and package."""
+        return PluginError(
+            f"{self.kind} '{self.name}' from {self.origin} {what}", f"`reidctl plugins check {self.name}` says more"
+        )
 
     def require_api(self) -> None:
         """Raise PluginError unless the package was written for this version of the contract."""
@@ -85,7 +85,8 @@ class Entry:
         """
         self.require_api()
         try:
-            target = self.point.load()
+            with off_stdout(f"{self.kind} '{self.name}' from {self.origin}", "on import"):
+                target = self.point.load()
             if self.is_family:
                 return self._checked(target)
             return target if self.member is None else self._made_by(self._checked(target), self.member)
@@ -135,8 +136,11 @@ def _package(distribution: Distribution | None) -> tuple[str, str]:
 def _installed() -> dict[str, list[EntryPoint]]:
     """The entry points of our groups; kept, because every look at them reads the metadata of all packages anew."""
     points = entry_points()
-    groups = ["reidctl.api", *(registry.group for registry in REGISTRIES)]
-    return {group: list(points.select(group=group)) for group in groups}
+    groups = [registry.group for registry in REGISTRIES]
+    found = {group: list(points.select(group=group)) for group in ["reidctl.api", *groups]}
+    for point in declared_points(groups):
+        found[point.group].append(point)
+    return found
 
 
 @cache
@@ -158,14 +162,19 @@ class Registry:
         self.group = f"reidctl.{self.plural}"
 
     @cached_property
-    def entries(self) -> tuple[Entry, ...]:
-        """Every declared part, sorted by name, then package; nothing is imported."""
+    def declared(self) -> tuple[Entry, ...]:
+        """Every part in the metadata of a package, those of disabled ones too; nothing is imported."""
         found = []
         for point in _installed()[self.group]:
             package, version = _package(point.dist)
-            api = _api_versions().get(package)
+            api = API_VERSION if isinstance(point.dist, Unpackaged) else _api_versions().get(package)
             found.append(Entry(self.kind, point.name, package, version, point.value, api, point))
         return tuple(sorted(found, key=lambda entry: (entry.name, entry.package)))
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """Every part that can be asked for, sorted by name, then package; nothing is imported."""
+        return tuple(entry for entry in self.declared if not entry.is_disabled)
 
     def names(self) -> list[str]:
         """Every name that is declared, families as `timm/*`; `package:name` where two packages offer one name."""
@@ -197,7 +206,9 @@ class Registry:
             )
         listing = f"`reidctl {self.plural} list` shows all {len(self.entries)}"
         known = [f"{other[:-1]}{member}" if member and other.endswith("/*") else other for other in self.names()]
-        raise UnknownName(f"no {self.kind} named '{name}'", suggestion(name, known, listing))
+        left_out = [entry for entry in self.declared if entry.name == short and entry not in self.entries]
+        hint = f"REIDCTL_PLUGINS leaves out {left_out[0].package}, which offers it" if left_out else None
+        raise UnknownName(f"no {self.kind} named '{name}'", hint or suggestion(name, known, listing))
 
     def find_part(self, name: str) -> Entry:
         """The entry called `name`; UnknownName also where that is a family as a whole, which is no part."""
@@ -209,6 +220,14 @@ class Registry:
                 f"`reidctl {self.plural} list --family {family}` names its members",
             )
         return entry
+
+    def maker(self, part: object) -> str:
+        """Who made an object, in the words of an error: the entry whose module its class is from, else that module."""
+        module = part.__module__ if inspect.isroutine(part) else type(part).__module__
+        for entry in self.entries:
+            if entry.point.module == module:
+                return f"{self.kind} {type(part).__name__} from {entry.package} {entry.version} ({module})"
+        return f"{self.kind} {type(part).__name__} ({module})"
 
     def members(self, family: str) -> list[str]:
         """Every name that the family `family/*` offers, in its own order; the family is imported."""
@@ -245,10 +264,11 @@ class Registry:
             )
         parameters = self.check(spec, at)
         try:
-            return target(**parameters, **{p.name: given[p.name] for p in wanted if p.name in given})
+            with off_stdout(f"{self.kind} '{spec.name}' from {entry.origin}", "when it is built"):
+                return target(**parameters, **{p.name: given[p.name] for p in wanted if p.name in given})
         except (ReidError, OSError, MemoryError):
             raise
-        except Exception as cause:
+        except (Exception, SystemExit) as cause:
             raise PluginError(
                 f"{self.kind} '{spec.name}' from {entry.origin} cannot be built: {type(cause).__name__}: {cause}",
                 "--debug shows the traceback",

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from reidctl.errors import ReidError
-from reidctl.types import Mixed, ReidData
+from reidctl.types import ArtefactInfo, Embedder, ImageSpec, Mixed, ReidData, Spec
 from reidctl.validation import given_names
+
+if TYPE_CHECKING:
+    from reidctl.training.checkpoint import Checkpoint
 
 Value = Callable[[Tensor, Tensor, Tensor], Tensor]
 """A loss of embeddings [B, D], labels [B] and indices [B]."""
@@ -49,24 +56,8 @@ def check_loss(loss: nn.Module, embedding_dim: int = 8, num_classes: int = 4, te
     not matter, and a label outside of 0…num_classes-1 is an error unless the numbers of labels do not matter either.
     """
     generator = torch.Generator().manual_seed(0)
-    asked = given_names(loss.forward)
-    network, head = _network(), torch.randn(embedding_dim, num_classes, generator=generator)
-    others = torch.randn(2, 4 * num_classes, teacher_dim, generator=generator)
-
-    def value(embeddings: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
-        logits = embeddings @ head
-        given = {
-            "epoch": 1.5,
-            "model": network,
-            "indices": indices,
-            "logits": logits,
-            "cosines": logits.detach().tanh(),
-            "teacher": others[0][indices],
-            "peers": [embedding[indices] for embedding in others],
-            "peer_logits": [embedding[indices, :num_classes] for embedding in others],
-        }
-        result: Tensor = loss(embeddings, labels, **{name: given[name] for name in asked if name in given})
-        return result
+    network = _network()
+    value = value_of(loss, network, embedding_dim, num_classes, teacher_dim)
 
     def drawn() -> Tensor:
         return torch.randn(4 * num_classes, embedding_dim, generator=generator)
@@ -94,6 +85,32 @@ def check_loss(loss: nn.Module, embedding_dim: int = 8, num_classes: int = 4, te
     }
     for words, batch in batches.items():
         _check_gradient(value, batch, loss, network, words)
+
+
+def value_of(loss: nn.Module, network: nn.Module, embedding_dim: int, num_classes: int, teacher_dim: int) -> Value:
+    """The loss as a function of a batch of at most 4 · num_classes images, given made-up values of what it asks for."""
+    generator = torch.Generator().manual_seed(1)
+    asked = given_names(loss.forward)
+    head = torch.randn(embedding_dim, num_classes, generator=generator)
+    others = torch.randn(2, 4 * num_classes, teacher_dim, generator=generator)
+    other_logits = torch.randn(2, 4 * num_classes, num_classes, generator=generator)
+
+    def value(embeddings: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
+        logits = embeddings @ head
+        given = {
+            "epoch": 1.5,
+            "model": network,
+            "indices": indices,
+            "logits": logits,
+            "cosines": logits.detach().tanh(),
+            "teacher": others[0][indices],
+            "peers": [embedding[indices] for embedding in others],
+            "peer_logits": [row[indices] for row in other_logits],
+        }
+        result: Tensor = loss(embeddings, labels, **{name: given[name] for name in asked if name in given})
+        return result
+
+    return value
 
 
 def _network() -> nn.Module:
@@ -133,13 +150,63 @@ def _check_gradient(
     assert all(torch.isfinite(item).all() for item in gradients), f"the gradient of a batch{words} is not finite"
 
 
+def check_export(name: str, image_size: tuple[int, int] = (256, 128), **parameters: Any) -> None:
+    """The registered model `name`, with fresh weights, becomes an ONNX file and an IR that OpenVINO computes alike.
+
+    Raises InputError where it cannot be exported, and CheckFailed where the embeddings differ.
+    """
+    from reidctl.export import export_ir, export_onnx
+
+    with TemporaryDirectory(prefix="reidctl-") as folder:
+        made = export_onnx(fresh_checkpoint(Spec(name=name, **parameters), image_size), Path(folder, "model.onnx"))
+        export_ir(made, folder)
+
+
+def fresh_checkpoint(model: Spec, image_size: tuple[int, int] = (256, 128)) -> Checkpoint:
+    """A registered model with fresh weights as a checkpoint in memory."""
+    from reidctl.config.schema import DataConfig, RunConfig
+    from reidctl.training.checkpoint import Checkpoint, build_model, describe
+
+    height, width = image_size
+    config = RunConfig(model=model, data=DataConfig(image=ImageSpec(height=height, width=width)))
+    network = build_model(config)
+    return Checkpoint(Path(model.name), config, describe(network, config), network.state_dict())
+
+
+def check_runtime(runtime: Embedder) -> None:
+    """An opened runtime says what its file takes and embeds pictures of that size, each by itself, always alike.
+
+    images [B, H, W, 3] uint8 RGB -> [B, D] float32, finite, not the same for all images, which stay as they are.
+    """
+    info = getattr(runtime, "info", None)
+    assert isinstance(info, ArtefactInfo), f"`info` is a {type(info).__name__}, not an ArtefactInfo"
+    images = np.random.default_rng(0).integers(0, 256, (3, *info.image.size, 3), dtype=np.uint8)
+    images[1] //= 2
+    before = images.copy()
+    first = runtime.embed_batch(images)
+    assert isinstance(first, np.ndarray), f"embeddings are a {type(first).__name__}, not an array"
+    wanted = (3, info.embedding_dim)
+    assert first.shape == wanted, f"embeddings have shape {first.shape}, not {wanted}"
+    assert first.dtype == np.float32, f"embeddings are {first.dtype}, not float32"
+    assert np.isfinite(first).all(), "embeddings are not finite"
+    assert (images == before).all(), "the runtime changed the images it was given"
+    scale = float(np.abs(first).max())
+    assert np.allclose(first, runtime.embed_batch(images), atol=1e-5 * scale), "the same images have two embeddings"
+    alone = np.concatenate([runtime.embed_batch(image[None]) for image in images])
+    assert np.allclose(first, alone, atol=1e-4 * scale), "an embedding depends on its batch"
+    assert not np.allclose(first[0], first[1], atol=1e-6 * scale), "different images have one embedding"
+
+
 def check_dataset(data: ReidData) -> None:
     """A data set's images open, its names are unique, and its queries have matches from other cameras."""
+    from reidctl.data.images import read_image
+
+    assert isinstance(data, ReidData), f"the data set is a {type(data).__name__}, not a ReidData"
     for samples in (data.train, data.query, data.gallery):
         names = [sample.name for sample in samples]
         assert len(names) == len(set(names)), f"data set '{data.name}': names are not unique"
         if samples:
-            pickle.loads(pickle.dumps(samples[0]))
+            read_image(pickle.loads(pickle.dumps(samples[0])).image)
     if data.query:
         seen = {(sample.identity, sample.camera) for sample in data.gallery}
         assert any(

@@ -223,6 +223,9 @@ class ArtefactInfo(BaseModel):
     """What a checkpoint, ONNX file or IR says of itself; written into the file, read by every command.
 
     pixels: `normalized` takes RGB that was divided by 255, mean and std; `raw` takes 0…255 and normalises inside.
+    resize: how a picture comes to the size of `image`: `bilinear`, before, by a filter that averages where it shrinks,
+    as Pillow's does; `inside`, in the file itself, by the same filter: it takes pictures of any size.
+    unit_length: whether the embeddings are divided by their length inside.
     metrics are fractions of 1 by `<data set>.<metric>`; versions are those of the packages that wrote the file.
     """
 
@@ -234,6 +237,8 @@ class ArtefactInfo(BaseModel):
     color_order: Literal["rgb", "bgr"] = "rgb"
     pixels: Literal["normalized", "raw"] = "normalized"
     layout: Literal["nchw", "nhwc"] = "nchw"
+    resize: Literal["bilinear", "inside"] = "bilinear"
+    unit_length: bool = False
     precision: Literal["f32", "f16", "bf16", "int8"] = "f32"
     embedding_dim: int
     weights_sha256: str | None = None
@@ -260,7 +265,20 @@ class Embedder(Protocol):
     info: ArtefactInfo
 
     def embed_batch(self, images: UInt8) -> Float32:
-        """images [B, H, W, 3] uint8 RGB of `info.image.size` -> embeddings [B, D], not normalised."""
+        """images [B, H, W, 3] uint8 RGB of `info.image.size` -> embeddings [B, D], not normalised
+        unless `info.unit_length`."""
+        ...
+
+
+class Family(Protocol):
+    """Many parts behind one entry point: what an entry point whose name ends in `/*` is the target of."""
+
+    def names(self) -> Iterable[str]:
+        """Every member, without the family's own name before it."""
+        ...
+
+    def __call__(self, member: str) -> Any:
+        """The part called `member`, with a signature of its own; KeyError, or UnknownName, where there is none."""
         ...
 
 

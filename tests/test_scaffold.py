@@ -1,14 +1,22 @@
-"""A written plugin package passes its own tests and is found."""
+"""A written plugin package passes its own tests, is found at once, and keeps the contract of its kind."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from reidctl.conformance import Question, examine
 from reidctl.errors import ConfigError, ExistsError
 from reidctl.scaffold import KINDS, write_package
+from reidctl.types import Spec
+from tests.conftest import Cli, Packages
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -23,7 +31,53 @@ def test_a_new_package_passes_its_own_tests(tmp_path: Path, kind: str) -> None:
         env={**os.environ, "PYTHONPATH": str(package), "OMP_NUM_THREADS": "1"},
     )
     assert ended.returncode == 0, ended.stdout
-    assert "2 passed" in ended.stdout
+    assert f"{3 if kind == 'runtime' else 2} passed" in ended.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_package_shows_up_at_once(packages: Packages, tmp_path: Path, cli: Cli, kind: str) -> None:
+    _installed(packages, tmp_path, kind)
+    rows = json.loads(cli("plugins", "list", "--json").out)["plugins"]
+    assert [(row["kind"], row["name"], row["package"], row["status"]) for row in rows] == [
+        (kind, "mine", "reidctl-mine", "ok")
+    ]
+    assert "reidctl_mine" not in sys.modules
+    if kind == "command":
+        assert "From reidctl-mine 1.2." in cli("--help").out
+
+
+def test_new_packages_keep_the_contracts_of_their_kinds(packages: Packages, tmp_path: Path) -> None:
+    for kind in KINDS:
+        _installed(packages, tmp_path, kind, f"my-{kind}")
+    for name in ("train/0_0_a", "query/7_0_a", "gallery/7_1_a"):
+        path = tmp_path / "my_dataset" / f"{name}.jpg"
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (64, 128)).save(path)
+    file = tmp_path / "net.my_runtime"
+    with file.open("wb") as opened:
+        np.savez(opened, weights=np.eye(4, 3), size=(32, 16))
+    lacking = examine([Question(kind, Spec(name=f"my_{kind}")) for kind in ("dataset", "runtime")], 300)
+    assert [(report.status, report.steps[-1].name) for report in lacking] == [("incomplete", "build")] * 2
+    reports = examine([Question(kind, Spec(name=f"my_{kind}"), tmp_path, file) for kind in KINDS], 300)
+    assert [report.problem for report in reports] == [""] * len(KINDS)
+    middle = {"model": ["contract", "onnx", "openvino"]}
+    for report in reports:
+        kind = report.question.kind
+        expected = ["contract"] if kind == "command" else ["build", *middle.get(kind, ["contract"]), "timing"]
+        assert [step.name for step in report.steps] == ["import", *expected]
+        assert {step.outcome for step in report.steps} == {"ok"}
+
+
+def _installed(packages: Packages, folder: Path, kind: str, name: str = "reidctl-mine") -> None:
+    """Write a package and put it where Python sees it as installed."""
+    written = write_package(name, kind, folder)
+    points = tomllib.loads((written / "pyproject.toml").read_text())["project"]["entry-points"]
+    assert points.pop("reidctl.api") == {"version": "v1"}
+    ((group, parts),) = points.items()
+    named = {part: target.rpartition(":")[2] for part, target in parts.items()}
+    module = next(iter(parts.values())).partition(":")[0]
+    packages.add(name, {group.removeprefix("reidctl."): named}, (written / f"{module}.py").read_text())
+    shutil.rmtree(written)
 
 
 def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
@@ -34,10 +88,15 @@ def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "mine" / "work.py").read_text() == "precious"
 
 
-@pytest.mark.parametrize("name", ["", "-x", "a b", "../x", "é"])
+@pytest.mark.parametrize("name", ["", "-x", "a b", "../x", "é", "reidctl", "json", "reidctl-class", "reidctl-2x"])
 def test_a_name_that_is_no_package_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="is no package name"):
         write_package(name, "loss", tmp_path)
+
+
+def test_the_name_of_a_part_that_is_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="reidctl has a loss named 'triplet' already"):
+        write_package("reidctl-triplet", "loss", tmp_path)
 
 
 def test_a_mistyped_kind_suggests_the_nearest(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from reidctl.errors import ReidError
 from reidctl.export.ir import export_ir
 from reidctl.export.onnx import export_onnx
 from reidctl.types import Sample
+
+logger = logging.getLogger(__name__)
 
 
 class Files:
@@ -67,6 +70,7 @@ def _save_preset(name: str, path: Path) -> Path:
     from reidctl.runtimes.network import preset_checkpoint
     from reidctl.training.checkpoint import save_checkpoint
 
+    logger.warning("preset %s: random weights, nothing was learned; for speed alone", name)
     fresh = preset_checkpoint(name)
     save_checkpoint(path, fresh.build(), fresh.config, fresh.info)
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,22 +12,45 @@ import typer
 from reidctl import __version__
 from reidctl.cli.output import output
 from reidctl.cli.summaries import SUMMARIES
+from reidctl.plugins import FILES
 from reidctl.registry import Entry, commands
 
 OWN_PACKAGE = "reidctl"
 GLOBAL_FLAGS = ("--debug", "--quiet", "-q", "--no-color")
+PLUGIN = "--plugin="
 
 
 def globals_first(arguments: Sequence[str]) -> list[str]:
-    """Move the global flags to the front, so that they may stand anywhere on the line (up to a `--`)."""
+    """Move the global flags to the front, so that they may stand anywhere on the line (up to a `--`).
+
+    `-P FILE` becomes the one word `--plugin=FILE`.
+    """
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    flags = [argument for argument in arguments[:end] if argument in GLOBAL_FLAGS]
-    rest = [argument for argument in arguments[:end] if argument not in GLOBAL_FLAGS]
+    flags, rest, words = [], [], iter(arguments[:end])
+    for word in words:
+        if word in ("-P", "--plugin"):
+            value = next(words, None)
+            flags.append(word if value is None else f"{PLUGIN}{value}")
+        elif word in GLOBAL_FLAGS or word.startswith(PLUGIN):
+            flags.append(word)
+        else:
+            rest.append(word)
     return [*flags, *rest, *arguments[end:]]
+
+
+def name_plugins(arguments: Sequence[str]) -> None:
+    """Let the registry know of what `-P` named, in this process and in those that it starts."""
+    named = [word.removeprefix(PLUGIN) for word in arguments if word.startswith(PLUGIN)]
+    if named:
+        files = [str(Path(text).absolute()) if text.endswith(".py") else text for text in named]
+        os.environ[FILES] = os.pathsep.join(files)
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
     """The application for this command line: the named command alone, or a listing of all where none is named."""
+    name_plugins(arguments)
+    # What a plugin is warned of when it is imported is to be a line like any other.
+    output.configure(quiet=False, no_color=False, debug="--debug" in arguments)
     if "_REIDCTL_COMPLETE" in os.environ:
         return build_whole()
     app = _application()
@@ -99,6 +123,12 @@ def _globals(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks and the log (so does REIDCTL_DEBUG=1).")
     ] = False,
+    plugin: Annotated[
+        list[str],
+        typer.Option(
+            "--plugin", "-P", metavar="MODULE|FILE.py", help="Parts of a module without a package; repeatable."
+        ),
+    ] = [],
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,

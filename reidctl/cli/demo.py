@@ -50,7 +50,7 @@ def demo(
     ),
     set_: Annotated[
         list[str],
-        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change the preset `demo`, e.g. train.epochs=1."),
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change the preset `demo`, e.g. train.epochs=6."),
     ] = [],
     seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="Time for each benchmark row.")] = 3.0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace an earlier demo.")] = False,

@@ -11,7 +11,7 @@ SUMMARIES = {
     "`reidctl convert-weights net.onnx net.safetensors -p retail-0267`.",
     "demo": "Train, test, draw, export, verify and benchmark a retail network, in a few minutes on a CPU.",
     "doctor": "Print versions, devices, CPU features and what is missing; attach this to a report.",
-    "embed": "Embed images into a Parquet file for `reidctl search` and other programs.",
+    "embed": "Embed images into a file for `reidctl search` and other programs.",
     "eval": "Test a model: rank-k, mAP and mINP, and which distance means the same person.",
     "search": "Find the nearest embeddings by cosine distance (0 the same, 1 unrelated, 2 opposite).",
     "train": "Train a network: `reidctl train --preset retail-0267 --root data`.",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 PREFIX = "REIDCTL_"
-OWN = frozenset({"DEBUG", "PLUGINS", "PLUGINS_STRICT", "TEST_DATA"})
+OWN = frozenset({"DEBUG", "PLUGINS", "PLUGINS_STRICT", "PLUGIN_FILES", "TEST_DATA"})
 """Variables that steer the program, not a run."""
 
 

@@ -9,11 +9,14 @@ from typing import Any
 from reidctl.config.environment import environment_layers
 from reidctl.config.layers import Layer, Merged, merge
 from reidctl.config.loaded import Loaded
+from reidctl.config.ownership import owned
 from reidctl.config.parts import check_names, stated_layers
 from reidctl.config.presets import preset_path, read_preset
 from reidctl.config.reader import KeyPath, read_file, read_value
 from reidctl.config.schema import RunConfig
 from reidctl.errors import ConfigError
+from reidctl.plugins import OWN
+from reidctl.registry import presets
 from reidctl.validation import Problem, first_of, problems
 
 
@@ -30,7 +33,7 @@ def load_config(
     range is checked, and every part's name against what is installed; the parameters of parts are checked
     by `check_parts`, which imports them. ConfigError or UnknownName otherwise.
     """
-    defaults = Layer("default", RunConfig().model_dump(mode="json"))
+    defaults = Layer("default", owned(RunConfig().model_dump(mode="json"), OWN))
     layers = [*map(_file_layer, files), *environment_layers(), *flags, *map(_set_layer, sets)]
     given = [*_preset_layers(preset, layers), *layers]
     loaded = _merged([defaults, *given])
@@ -70,7 +73,8 @@ def _preset_layers(preset: str | None, layers: Sequence[Layer]) -> list[Layer]:
     if preset is None:
         return []
     document = read_preset(preset)
-    return [Layer(str(preset_path(preset)), {**document.values, "preset": preset}, document.marks)]
+    values = owned(document.values, presets.find(preset).package)
+    return [Layer(str(preset_path(preset)), {**values, "preset": preset}, document.marks)]
 
 
 def _set_layer(text: str) -> Layer:

@@ -263,7 +263,10 @@ class RunConfig(StrictModel):
         if train.fixbase_epochs and not train.open_layers:
             raise ValueError("train.fixbase_epochs needs train.open_layers")
         if train.warmup_epochs >= train.epochs:
-            raise ValueError(f"train.warmup_epochs {train.warmup_epochs} leaves none of {train.epochs} epochs")
+            raise ValueError(
+                f"train.warmup_epochs {train.warmup_epochs} leaves none of {train.epochs} epochs; "
+                f"{train.epochs - 1} at most"
+            )
         if train.teacher and data.batch_transforms:
             raise ValueError("data.batch_transforms mix people, and train.teacher was taught none that are mixed")
         if data.combineall and not data.allow_leakage:

@@ -155,7 +155,7 @@ def build_transforms(specs: Sequence[Spec], image: ImageSpec, samples: Sequence[
     """
     listed = [(f"data.transforms.{index}", spec) for index, spec in enumerate(specs)]
     if not any(_is_resize(spec) for spec in specs):
-        listed.insert(0, ("data.transforms", Spec(name="resize")))
+        listed.insert(0, ("data.transforms", Spec(name="reidctl:resize")))
     return [registered.build(spec, at=at, image_size=image.size, samples=samples) for at, spec in listed]
 
 

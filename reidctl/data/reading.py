@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from reidctl.data.draws import Draw, derived_seed
 from reidctl.errors import ConfigError, InputError, PluginError, ReidError
+from reidctl.registry import transforms
 
 Pixels = NDArray[np.uint8]
 Transform = Callable[[Image.Image], Image.Image]
@@ -62,8 +63,14 @@ class AugmentedImages:
             except ReidError:
                 raise
             except Exception as cause:
-                part, reason = type(transform).__name__, f"{type(cause).__name__}: {cause}"
-                raise PluginError(f"transform {part} failed on '{self._names[draw.sample]}': {reason}") from cause
+                part, reason = transforms.maker(transform), f"{type(cause).__name__}: {cause}"
+                raise PluginError(f"{part} failed on '{self._names[draw.sample]}': {reason}") from cause
+            if not (isinstance(picture, Image.Image) and picture.mode == "RGB"):
+                made = getattr(picture, "mode", type(picture).__name__)
+                raise PluginError(
+                    f"{transforms.maker(transform)} makes no RGB picture of '{self._names[draw.sample]}' but {made}",
+                    "`reidctl plugins check NAME` says more",
+                )
         return np.asarray(picture)
 
 

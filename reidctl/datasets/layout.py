@@ -47,15 +47,15 @@ def image_files(name: str, folder: Path, suffix: str = ".jpg") -> list[Path]:
     return sorted(files, key=lambda path: path.name)
 
 
-def list_lines(name: str, listing: Path) -> list[str]:
-    """The lines of a list of images; InputError for one that is missing, unreadable or empty."""
+def list_lines(name: str, listing: Path, *, may_be_empty: bool = False) -> list[str]:
+    """The lines of a list of images; InputError for one that is missing, unreadable or, unless it may be, empty."""
     try:
         lines = listing.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"data set '{name}': {listing} cannot be read: {error}", "unpack the data set again"
         ) from error
-    if not lines:
+    if not lines and not may_be_empty:
         raise InputError(f"data set '{name}': {listing} is empty", "unpack the data set again")
     return lines
 

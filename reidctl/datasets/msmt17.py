@@ -15,6 +15,7 @@ from reidctl.types import ReidData, Sample
 
 NAME = "msmt17"
 VERSIONS = {"MSMT17_V1": ("train", "test"), "MSMT17_V2": ("mask_train_v2", "mask_test_v2")}
+VALIDATION = "list_val.txt"
 LISTS = ("list_train.txt", "list_query.txt", "list_gallery.txt")
 
 
@@ -29,15 +30,15 @@ def msmt17(
     1,041 identities and 30,248 images to train (32,621 with the validation list, which shows the same people),
     3,060 others in 11,659 queries and 82,161 gallery images; 15 cameras.
     Lies in root/msmt17/MSMT17_V1 or root/msmt17/MSMT17_V2 (or root/msmt17, or root itself), version 1 first.
-    The lists have lines of `path identity`; a file is called `0000_000_01_0303morning_0015_0.jpg`, whose third
-    field is the camera (from 1).
+    The lists have lines of `path identity`, that of validation may have none; a file is called
+    `0000_000_01_0303morning_0015_0.jpg`, whose third field is the camera (from 1).
     Raises InputError for a folder or list that is missing or empty; a line that does not parse, and
     one that names an image again, goes to `report`.
     """
     folder, (train_folder, test_folder) = _located(root)
-    lists = ["list_train.txt", "list_val.txt"] if with_validation else ["list_train.txt"]
+    lists = [folder / "list_train.txt", *([folder / VALIDATION] if with_validation else [])]
     # Training and test people are numbered apart, each from 0.
-    labelled, _ = relabelled(list(_samples([folder / name for name in lists], folder / train_folder, report)))
+    labelled, _ = relabelled(list(_samples(lists, folder / train_folder, report)))
     return ReidData(
         NAME,
         train=labelled,
@@ -62,7 +63,9 @@ def _samples(lists: Sequence[Path], folder: Path, report: Report) -> Iterator[Sa
     """The images that `lists` together name, each once."""
     seen: dict[str, str] = {}
     for listing in lists:
-        for number, line in enumerate(list_lines(NAME, listing), start=1):
+        # Sets in this layout that nobody split for validation have an empty list.
+        lines = list_lines(NAME, listing, may_be_empty=listing.name == VALIDATION)
+        for number, line in enumerate(lines, start=1):
             where = f"{listing}, line {number}"
             path, _, identity = line.strip().rpartition(" ")
             name = path.rpartition("/")[2]

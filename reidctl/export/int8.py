@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,24 @@ SUBSET = 300
 """Calibration images that are used at most; NNCF's own default, and more change little."""
 
 
+@dataclass(frozen=True)
+class Quantization:
+    """What INT8 came to.
+
+    layers: operations that could be quantised; floating: names of those that stay in floating
+    point. metric is what the goal is about, on the data set `target`: before, of the ONNX file, and after; max_drop is
+    what it may lose.
+    """
+
+    layers: int
+    floating: tuple[str, ...] = ()
+    target: str | None = None
+    metric: str | None = None
+    before: float | None = None
+    after: float | None = None
+    max_drop: float | None = None
+
+
 def quantized(graph: Any, info: ArtefactInfo, batch: int, samples: Sequence[Sample]) -> Any:
     """The graph with 8-bit weights and maps, their ranges measured on up to 300 samples spread over those given.
 
@@ -25,12 +44,12 @@ def quantized(graph: Any, info: ArtefactInfo, batch: int, samples: Sequence[Samp
     images = _spread(samples)
     if len(images) < batch:
         raise InputError(f"{len(images)} calibration images fill no batch of {batch}", "give some hundred images")
+    batches = [as_fed(images[start : start + batch], info) for start in range(0, len(images) - batch + 1, batch)]
     try:
         with quiet():
             import nncf
     except ImportError as error:
         raise MissingExtra("INT8 needs NNCF, which is not installed", "pip install 'reidctl[int8]'") from error
-    batches = [as_fed(images[start : start + batch], info) for start in range(0, len(images) - batch + 1, batch)]
     with quiet():
         return nncf.quantize(graph, nncf.Dataset(batches), subset_size=len(batches))
 

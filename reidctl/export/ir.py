@@ -10,10 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from reidctl.errors import CheckFailed, ConfigError, InputError
-from reidctl.export.check import open_exported, require_same
-from reidctl.export.int8 import quantized, require_static
-from reidctl.export.verification import verify
+from reidctl.errors import ConfigError, InputError
+from reidctl.export.accuracy import Goal, meeting
+from reidctl.export.check import Exported, Told, require_same
+from reidctl.export.front import INPUTS, Input, with_input
+from reidctl.export.int8 import Quantization, quantized, require_static
+from reidctl.export.layers import quantized_layers
+from reidctl.export.verification import Verification
 from reidctl.files import replacing
 from reidctl.runtimes.graph import explained, image_input, read_graph, read_info, write_info
 from reidctl.types import ArtefactInfo, Sample
@@ -21,11 +24,10 @@ from reidctl.types import ArtefactInfo, Sample
 logger = logging.getLogger(__name__)
 
 Weights = Literal["fp32", "fp16", "int8"]
-Input = Literal["bgr", "rgb", "normalized"]
 Batch = Literal["dynamic"] | int
 
 CHECKED = 64
-"""Calibration images that an INT8 pair is checked on at most."""
+"""Images of the calibration or of the goal's test that an INT8 pair is checked on at most."""
 
 PRECISION: dict[str, Literal["f32", "f16", "int8"]] = {"fp32": "f32", "fp16": "f16", "int8": "int8"}
 
@@ -38,40 +40,62 @@ def export_ir(
     input: Input = "bgr",  # noqa: A002 - the option's name
     batch: Batch = 1,
     calibration: Sequence[Sample] = (),
+    goal: Goal | None = None,
+    samples: Sequence[Sample] = (),
+    verify: bool = True,
+    told: Told | None = None,
 ) -> Path:
     """Write an ONNX file as `<its name>.xml` and `.bin` in `folder`, else beside it; returns the path of the `.xml`.
 
-    input says what the IR takes, always [B, 3, H, W] float32: `bgr`, BGR 0…255, with channel order, mean and deviation
-    inside, as Model Optimizer made it with --reverse_input_channels, --mean_values and --scale_values; `rgb`, the same
-    for RGB; `normalized`, what the ONNX file takes. weights `fp16` halves the `.bin`; the arithmetic is chosen when
-    the IR is opened. `int8` quantises weights and maps by NNCF on the calibration samples, some hundred images such as
-    the network will see. batch is 1 as Model Optimizer's was, so that programs that read the input's shape go on
-    working; `dynamic` takes any. The pair takes its names only once it gives the embeddings of the ONNX file.
+    input says what the IR takes. `bgr`: [B, 3, H, W] float32, BGR 0…255, with channel order, mean and deviation inside,
+    as Model Optimizer made it with --reverse_input_channels, --mean_values and --scale_values; `rgb`: the same for RGB;
+    `normalized`: what the ONNX file takes; `u8-nhwc`: [B, H, W, 3] uint8, BGR frames of any size, resized inside.
+    weights `fp16` halves the `.bin`; the arithmetic is chosen when the IR is opened. `int8` quantises weights and maps
+    by NNCF on the calibration samples, some hundred images such as the network will see; with a goal, as few layers as
+    its accuracy needs stay in floating point. batch is 1 as Model Optimizer's was, so that programs that read the
+    input's shape go on working; `dynamic` takes any. The pair takes its names only once it gives the embeddings of the
+    ONNX file, on `samples`, else the images that INT8 was made with, else drawn pedestrians, unless `verify` is false.
+    told is given what was found.
     Raises InputError for a file that cannot be converted, MissingExtra for INT8 without NNCF, CheckFailed when the
-    embeddings differ by more than the weights explain.
+    embeddings differ by more than the weights explain, or the goal cannot be met.
     """
     source = Path(onnx_path)
     if source.suffix.lower() != ".onnx" or not source.is_file():
         raise InputError(f"{source}: no ONNX file", "`reidctl export onnx` makes one from a checkpoint")
     _require_choice("weights", weights, tuple(PRECISION))
-    _require_choice("input", input, ("bgr", "rgb", "normalized"))
+    _require_choice("input", input, INPUTS)
     graph = read_graph(source)
     info = read_info(graph, source).info
     _set_batch(graph, source, info, batch)
-    graph, info = _with_input(graph, info, input)
+    _fold(graph)
     info = info.model_copy(
         update={"precision": PRECISION[weights], "versions": {**info.versions, "openvino": version("openvino")}}
     )
-    _fold(graph)
+    quantization = None
     if weights == "int8":
-        graph = quantized(graph, info, require_static(batch), calibration)
+        # Before anything stands in front of it: the pixels' arithmetic stays in floating point.
+        graph, quantization = _int8(graph, info, source, require_static(batch), calibration, goal)
+        samples = samples or (goal.target.query if goal else calibration)[:CHECKED]
+    graph, info = with_input(graph, info, input)
     write_info(graph, info)
     graph.set_friendly_name(info.preset or info.model)
     target = (source.parent if folder is None else Path(folder)) / f"{source.stem}.xml"
-    check = partial(_require_alike, samples=calibration) if weights == "int8" else _require_same
-    _save(graph, target, source, check, half=weights == "fp16")
+    check = partial(require_same, source, target=target, image=info.image, samples=samples) if verify else None
+    found = _save(graph, target, check, half=weights == "fp16")
     logger.info("%s: takes %s, weights %s", target, input, weights)
+    if told:
+        told(Exported(target, found, quantization))
     return target
+
+
+def _int8(
+    graph: Any, info: ArtefactInfo, source: Path, batch: int, calibration: Sequence[Sample], goal: Goal | None
+) -> tuple[Any, Quantization]:
+    plain = graph.clone()
+    graph = quantized(graph, info, batch, calibration)
+    if goal is None:
+        return graph, Quantization(layers=len(quantized_layers(graph)))
+    return meeting(goal, graph, plain, info, source, calibration)
 
 
 def _require_choice(what: str, value: str, known: tuple[str, ...]) -> None:
@@ -90,27 +114,6 @@ def _set_batch(graph: Any, source: Path, info: ArtefactInfo, batch: Batch) -> No
         graph.reshape({graph.inputs[0]: wanted.shape(*info.image.size)})
 
 
-def _with_input(graph: Any, info: ArtefactInfo, wanted: Input) -> tuple[Any, ArtefactInfo]:
-    """The graph with the conversion from what is wanted to what it takes in front, and what it then says of itself."""
-    from openvino import Layout, Type
-    from openvino.preprocess import ColorFormat, PrePostProcessor
-
-    if wanted == "normalized":
-        return graph, info
-    if info.pixels == "raw" or info.color_order == "bgr":
-        raise InputError("the ONNX file takes pixels as they are: there is nothing to put inside", "--input normalized")
-    steps = PrePostProcessor(graph)
-    pictures = steps.input()
-    tensor = pictures.tensor().set_element_type(Type.f32).set_layout(Layout(info.layout.upper()))
-    pictures.model().set_layout(Layout(info.layout.upper()))
-    conversion = pictures.preprocess()
-    if wanted == "bgr":
-        tensor.set_color_format(ColorFormat.BGR)
-        conversion.convert_color(ColorFormat.RGB)
-    conversion.mean([255 * value for value in info.image.mean]).scale([255 * value for value in info.image.std])
-    return steps.build(), info.model_copy(update={"pixels": "raw", "color_order": wanted})
-
-
 def _fold(graph: Any) -> None:
     """Compute what depends on constants alone: half of the operations that the ONNX reader makes."""
     from openvino.passes import ConstantFolding, Manager
@@ -120,28 +123,12 @@ def _fold(graph: Any) -> None:
     passes.run_passes(graph)
 
 
-def _save(graph: Any, target: Path, source: Path, check: Callable[[Path, Path, Path], None], *, half: bool) -> None:
+def _save(graph: Any, target: Path, check: Callable[..., Verification] | None, *, half: bool) -> Verification | None:
     from openvino import save_model
 
     # The weights take their name first: an .xml is never there without its .bin.
     with replacing(target) as xml, replacing(target.with_suffix(".bin")) as weights:
         save_model(graph, xml, compress_to_fp16=half)
-        check(source, xml, target)
+        found = check(made=xml) if check else None
         os.replace(xml.with_suffix(".bin"), weights)
-
-
-def _require_same(source: Path, made: Path, target: Path) -> None:
-    require_same(open_exported(source), made, target)
-
-
-def _require_alike(source: Path, made: Path, target: Path, samples: Sequence[Sample]) -> None:
-    """The check of an INT8 pair: on images like those it was calibrated on, and where a crash does no harm."""
-    found = verify(source, made, samples[:CHECKED])
-    if found.error:
-        raise CheckFailed(f"{target}: OpenVINO cannot run it: {found.error}", "nothing was written")
-    if not found.ok and found.difference:
-        raise CheckFailed(
-            f"{target}: INT8 moves the embeddings too far: cosine {found.difference.cosine_min:.3f} at least, "
-            f"{found.difference.cosine_mean:.3f} on average",
-            "nothing was written; calibrate on more images, and such as the network will see",
-        )
+    return found

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from reidctl.artefacts import locate
 from reidctl.errors import ConfigError, InputError
-from reidctl.export.check import require_same
+from reidctl.export.check import Exported, Told, require_same
 from reidctl.export.quiet import quiet
+from reidctl.export.simplify import simplified
 from reidctl.files import replacing
 
 if TYPE_CHECKING:
     from torch import nn
 
     from reidctl.training.checkpoint import Checkpoint
-    from reidctl.types import ArtefactInfo
+    from reidctl.types import ArtefactInfo, Sample
 
 logger = logging.getLogger(__name__)
 
@@ -34,35 +36,58 @@ def export_onnx(
     *,
     batch: Batch = "dynamic",
     opset: int = LEAST_OPSET,
+    l2_normalize: bool = False,
+    raw_input: bool = False,
+    samples: Sequence[Sample] = (),
+    verify: bool = True,
     verbose: bool = False,
+    told: Told | None = None,
 ) -> Path:
     """Write the network of a checkpoint, run folder or preset (random weights) as one ONNX file; returns its path.
 
-    Input `data` [B, 3, H, W] float32, RGB divided by 255, mean and deviation; output `reid_embedding` [B, D], not
-    normalised. Only the batch is free, or fixed where `batch` is a number. The file says all this of itself
-    (metadata_props). It takes its name only once OpenVINO computes from it what PyTorch does; a file that was there
-    before stays until then. verbose lets the exporter of PyTorch print.
+    Input `data` [B, 3, H, W] float32, RGB divided by 255, mean and deviation, or with raw_input RGB 0…255; output
+    `reid_embedding` [B, D], with l2_normalize of length 1. Only the batch is free, or fixed where `batch` is a number.
+    The file says all this of itself (metadata_props). It takes its name only once OpenVINO computes from it what
+    PyTorch does, on `samples` or else on drawn pedestrians, unless `verify` is false; a file that was there before
+    stays until then. verbose lets the exporter of PyTorch print; told is given what was found.
     Raises InputError or ConfigError for what cannot be exported, CheckFailed when the embeddings differ.
     """
     target = _target(Path(path))
-    if opset < LEAST_OPSET:
-        raise ConfigError(f"opset {opset}: PyTorch writes no ONNX below opset {LEAST_OPSET}", f"use {LEAST_OPSET}")
+    _require_opset(opset)
     if batch != "dynamic" and batch < 1:
         raise ConfigError(f"batch {batch}: neither 'dynamic' nor 1 or more")
     import torch
 
+    from reidctl.export.deployed import Deployed
     from reidctl.training.validation import ModelEmbedder
 
     checkpoint = _checkpoint(source)
-    reference = ModelEmbedder(checkpoint.build(), checkpoint.info, torch.device("cpu"))
+    info = _info(checkpoint, raw_input, l2_normalize)
+    network = _fused(checkpoint.build())
+    if raw_input or l2_normalize:
+        network = Deployed(network, pixels=info.image if raw_input else None, unit_length=l2_normalize).eval()
     with replacing(target) as temporary:
         with quiet(verbose):
-            model = _to_onnx(checkpoint.build(), checkpoint.info, batch, opset, verbose)
-        _describe(model, _info(checkpoint))
+            model = _to_onnx(network, info, batch, opset, verbose)
+        _describe(model, info)
         _save(model, temporary)
-        require_same(reference, temporary, target)
+        found = None
+        if verify:
+            reference = ModelEmbedder(checkpoint.build(), checkpoint.info, torch.device("cpu"))
+            found = require_same(reference, temporary, target, info.image, samples)
     logger.info("%s: %d nodes, opset %d", target, len(model.graph.node), opset)
+    if told:
+        told(Exported(target, found))
     return target
+
+
+def _require_opset(opset: int) -> None:
+    from onnx.defs import onnx_opset_version
+
+    known = onnx_opset_version()
+    if not LEAST_OPSET <= opset <= known:
+        why = "PyTorch writes no older one" if opset < LEAST_OPSET else "the installed onnx knows no newer one"
+        raise ConfigError(f"opset {opset}: {why}", f"choose {LEAST_OPSET} to {known}")
 
 
 def _target(path: Path) -> Path:
@@ -86,25 +111,31 @@ def _checkpoint(source: str | Path | Checkpoint) -> Checkpoint:
     return load_checkpoint(found)
 
 
-def _info(checkpoint: Checkpoint) -> ArtefactInfo:
+def _info(checkpoint: Checkpoint, raw_input: bool, l2_normalize: bool) -> ArtefactInfo:
     from reidctl.training.checkpoint import weights_sha256
 
     made_with = {**checkpoint.info.versions, **{name: version(name) for name in VERSIONS}}
     return checkpoint.info.model_copy(
         update={
+            "pixels": "raw" if raw_input else "normalized",
+            "unit_length": l2_normalize,
             "versions": made_with,
             "weights_sha256": checkpoint.info.weights_sha256 or weights_sha256(checkpoint.state),
         }
     )
 
 
-def _to_onnx(network: nn.Module, info: ArtefactInfo, batch: Batch, opset: int, verbose: bool) -> Any:
-    import torch
-
+def _fused(network: nn.Module) -> nn.Module:
     from reidctl.runtimes.fusing import fuse_batch_norms
 
     # The exporter would do it too, later: with fewer layers to trace it takes two thirds of the time.
     fuse_batch_norms(network)
+    return network
+
+
+def _to_onnx(network: nn.Module, info: ArtefactInfo, batch: Batch, opset: int, verbose: bool) -> Any:
+    import torch
+
     free = batch == "dynamic"
     # 2, because the exporter takes a size of 1 for a constant.
     images = torch.zeros(2 if free else int(batch), 3, *info.image.size)
@@ -124,19 +155,15 @@ def _to_onnx(network: nn.Module, info: ArtefactInfo, batch: Batch, opset: int, v
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"model '{info.model}' cannot be exported: {reason}", "--verbose shows all of it") from error
     assert program is not None  # None is for an exporter without dynamo.
-    return _simplified(program.model_proto)
-
-
-def _simplified(model: Any) -> Any:
-    """`model` with fewer nodes where onnxsim finds any; as it is where onnxsim cannot be used."""
-    try:
-        import onnxsim
-
-        simple, same = onnxsim.simplify(model)
-    except Exception as error:
-        logger.debug("onnxsim: %s", error)
-        return model
-    return simple if same and len(simple.graph.node) < len(model.graph.node) else model
+    model = program.model_proto
+    # What PyTorch cannot convert to the opset that was asked for it leaves as it is, without a word.
+    written = {entry.domain: entry.version for entry in model.opset_import}.get("")
+    if written != opset:
+        raise InputError(
+            f"model '{info.model}' cannot be had in opset {opset}: PyTorch writes opset {written}",
+            f"--opset {written} does",
+        )
+    return simplified(model)
 
 
 def _describe(model: Any, info: ArtefactInfo) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidctl.artefacts import locate, runtime_for
-from reidctl.errors import InputError
+from reidctl.errors import InputError, PluginError
 from reidctl.registry import runtimes
 from reidctl.runtimes.isolated import IsolatedRuntime
 from reidctl.runtimes.streaming import embed_stream
@@ -30,11 +30,14 @@ class ImageEmbedder:
 
     source: what was opened, in the user's words; runtime: what computes; config: that of the training run where
     the artefact carries it; stated: whether `info` is the artefact's own word, not a user's or an assumption;
-    random_weights: nothing was learned, a preset's name was given.
+    random_weights: nothing was learned, a preset's name was given; maker: what computes, as errors about it begin.
     """
 
-    def __init__(self, runtime: Embedder, source: str, *, random_weights: bool = False) -> None:
+    def __init__(
+        self, runtime: Embedder, source: str, *, random_weights: bool = False, maker: str = "its runtime"
+    ) -> None:
         self.runtime = runtime
+        self.maker = maker
         self.source = source
         self.random_weights = random_weights
         self.info: ArtefactInfo = runtime.info
@@ -52,7 +55,15 @@ class ImageEmbedder:
                 f"{self.source} takes uint8 [B, {wanted[0]}, {wanted[1]}, 3], not {images.dtype} {list(images.shape)}",
                 "`embed` resizes; `embed_batch` does not",
             )
-        return self.runtime.embed_batch(images)
+        vectors = self.runtime.embed_batch(images)
+        shape = (len(images), self.info.embedding_dim)
+        if getattr(vectors, "shape", None) != shape:
+            made = f"shape {vectors.shape}" if hasattr(vectors, "shape") else f"a {type(vectors).__name__}"
+            raise PluginError(
+                f"{self.maker} gives {made} for {len(images)} images of {self.source}, not {shape}",
+                "`reidctl plugins check NAME` says more",
+            )
+        return vectors
 
     def embed_stream(self, batches: Iterable[UInt8], done: Callable[[int, Float32], None]) -> None:
         """Embed batches [B, H, W, 3] as they come, several at once where the runtime can, none larger than the first.
@@ -116,4 +127,5 @@ def open_embedder(
     spec = runtime_for(found, runtime)
     build: Callable[..., Any] = IsolatedRuntime if isolated else runtimes.build
     opened = build(spec, path=found, device=device, precision=precision)
-    return ImageEmbedder(opened, str(model))
+    maker = f"runtime '{spec.name}' from {runtimes.find(spec.name).origin}"
+    return ImageEmbedder(opened, str(model), maker=maker)

@@ -193,8 +193,9 @@ def _taking_pictures(graph: Any, embedding: Any, info: ArtefactInfo) -> Any:
     pictures = steps.input()
     pictures.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC")).set_color_format(ColorFormat.RGB)
     pictures.model().set_layout(Layout(info.layout.upper()))
-    conversion = pictures.preprocess().convert_element_type(Type.f32)
+    conversion = pictures.preprocess()
     if info.pixels == "normalized":
+        conversion.convert_element_type(Type.f32)
         conversion.mean([255 * value for value in info.image.mean]).scale([255 * value for value in info.image.std])
     if info.color_order == "bgr":
         conversion.convert_color(ColorFormat.BGR)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from reidctl.config.ownership import read_stored
 from reidctl.config.schema import RunConfig
 from reidctl.errors import InputError, PluginError
 from reidctl.files import replacing
@@ -61,8 +62,18 @@ def embedding_dim(model: nn.Module) -> int:
     """The length of the embeddings of `model`; PluginError for one that breaks the contract and does not tell."""
     found = getattr(model, "embedding_dim", None)
     if not isinstance(found, int):
-        raise PluginError(f"model {type(model).__name__} has no whole number `embedding_dim`")
+        raise PluginError(
+            f"{models.maker(model)} has no whole number `embedding_dim`", "`reidctl plugins check NAME` says more"
+        )
     return found
+
+
+def require_embeddings(found: object, name: str, count: int, dim: int) -> None:
+    """Raise PluginError unless what the model `name` made of `count` images is a tensor [count, dim]."""
+    if isinstance(found, Tensor) and found.shape == (count, dim):
+        return
+    shape = f"embeddings of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+    raise models.find(name).fault(f"gives {shape} for {count} images, not {(count, dim)}")
 
 
 def describe(model: nn.Module, config: RunConfig, metrics: Mapping[str, float] | None = None) -> ArtefactInfo:
@@ -97,7 +108,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     hint = f"`reidctl convert-weights {path} OUT.safetensors --preset NAME` makes a checkpoint of foreign weights"
     try:
         info = ArtefactInfo.from_strings(entries)
-        config = RunConfig.model_validate_json(entries.get("config", ""))
+        config = read_stored(entries.get("config", ""))
     except ValueError as error:
         found = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise InputError(f"{path}: its metadata is not that of a reidctl checkpoint: {found}", hint) from error

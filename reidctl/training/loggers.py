@@ -6,17 +6,15 @@ anything is written and may write from `on_start` on; `folder` is that of the ru
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from reidctl.config.schema import RunConfig
+from reidctl.plugins import complain
 from reidctl.registry import loggers
 from reidctl.training.progress import EpochInfo, Observer, Plan, StepInfo
-
-log = logging.getLogger(__name__)
 
 
 class Logger(Observer, Protocol):
@@ -69,4 +67,5 @@ class _Everyone:
                 what(logger)
             except Exception as cause:
                 self._named.remove(item)
-                log.warning("logger '%s' failed and is left out: %s: %s", name, type(cause).__name__, cause)
+                origin, reason = loggers.find(name).origin, f"{type(cause).__name__}: {cause}"
+                complain(f"logger '{name}' from {origin} failed and is left out: {reason}")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from reidctl.errors import PluginError, ReidError
+from reidctl.errors import ReidError
 from reidctl.registry import batch_transforms
 from reidctl.types import Mixed, Spec
 
@@ -31,11 +31,16 @@ class Mixer:
             return Mixed(images, labels, 1.0)
         name, transform = self._transforms[int(torch.randint(len(self._transforms), ()))]
         try:
-            return transform(images, labels)
+            mixed = transform(images, labels)
         except (ReidError, torch.OutOfMemoryError):
             raise
         except Exception as cause:
-            raise PluginError(f"batch transform '{name}' failed: {type(cause).__name__}: {cause}") from cause
+            raise batch_transforms.find(name).fault(f"failed: {type(cause).__name__}: {cause}") from cause
+        if not (
+            isinstance(mixed, Mixed) and mixed.images.shape == images.shape and mixed.partners.shape == labels.shape
+        ):
+            raise batch_transforms.find(name).fault(f"gives no Mixed batch of images {list(images.shape)} and labels")
+        return mixed
 
 
 def shared(measure: Callable[[Tensor, Tensor], Tensor], embeddings: Tensor, labels: Tensor, mixed: Mixed) -> Tensor:

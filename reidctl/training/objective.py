@@ -53,6 +53,7 @@ class Objective(nn.ModuleList):
             "teacher_dim": teacher_dim,
         }
         super().__init__(losses.build(spec, at=f"losses.{index}", **given) for index, spec in enumerate(specs))
+        self._names = [spec.name for spec in specs]
         self._asked = [given_names(loss.forward) for loss in self]
         self._wanted = {name for asked in self._asked for name in asked}
         self._methods = {name: self._first_method(name) for name in OF_A_CLASSIFIER}
@@ -87,6 +88,9 @@ class Objective(nn.ModuleList):
             shared(partial(loss, **_picked(given, asked)), embeddings, labels, mixed)
             for loss, asked in zip(self, self._asked, strict=True)
         ]
+        for name, value in zip(self._names, values, strict=True):
+            if value.ndim:
+                raise losses.find(name).fault(f"gives values of shape {tuple(value.shape)}, not a scalar")
         return torch.stack(values)
 
     @torch.no_grad()

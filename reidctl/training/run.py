@@ -15,7 +15,7 @@ from reidctl.data.loader import Batch, normalize, train_batches
 from reidctl.data.sources import load_data
 from reidctl.errors import ConfigError
 from reidctl.training.averaging import Average
-from reidctl.training.checkpoint import build_model
+from reidctl.training.checkpoint import build_model, embedding_dim, require_embeddings
 from reidctl.training.compiling import forward_of, is_worth_it
 from reidctl.training.device import algorithms, explained, lower_precision, resolve_precision, seed_step
 from reidctl.training.freezing import require_layers
@@ -64,6 +64,8 @@ class Run:
         peers = [build_model(peer, restoring=resumed) for peer in peer_configs(config)]
         objectives = [self.losses, *(build_objective(config, peer, class_counts, teacher_dim) for peer in peers)]
         self.networks = nn.ModuleList([self.model, *peers])
+        self._model_names = [config.model.name, *(spec.name for spec in config.train.mutual)]
+        self._dims = [embedding_dim(network) for network in self.networks]
         self.loaded: Report | None = None
         if config.weights is not None and not resumed:
             self.loaded = load_weights(self.model, config.weights, allow_partial=config.allow_partial)
@@ -173,6 +175,8 @@ class Run:
             mixed = self._mix(normalize(images, self.config.data.image), labels)
             with self.processes.own_draws(), self._norms:
                 found = [learner.forward(mixed.images) for learner in self.learners]  # [B, D] each
+        for rows, name, dim in zip(found, self._model_names, self._dims, strict=True):
+            require_embeddings(rows, name, len(labels), dim)
         # From here on all processes compute the same, of the whole batch.
         embeddings = [self.processes.gather(rows.float()) for rows in found]
         labels, indices = self._of_all(batch, labels)

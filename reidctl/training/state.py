@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from reidctl.config.ownership import read_stored
 from reidctl.config.schema import RunConfig
 from reidctl.errors import ConfigError, InputError, TrainingError
 from reidctl.files import replacing
@@ -133,7 +134,7 @@ def load_state(path: Path, run: Run) -> Progress:
 def _read(path: Path) -> tuple[dict[str, Any], RunConfig, Progress]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        return state, RunConfig.model_validate_json(state["config"]), Progress(**state["progress"])
+        return state, read_stored(state["config"]), Progress(**state["progress"])
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: not the state of a run: {reason}", "start the run anew") from error

@@ -15,7 +15,7 @@ from reidctl.config.schema import RunConfig
 from reidctl.data.loader import normalize
 from reidctl.retrieval.embedding import embed
 from reidctl.retrieval.evaluation import evaluate
-from reidctl.training.checkpoint import describe
+from reidctl.training.checkpoint import describe, require_embeddings
 from reidctl.training.processes import ALONE, Processes
 from reidctl.types import ArtefactInfo, Embedder, Embeddings, Metrics, ReidData, Sample
 
@@ -36,7 +36,9 @@ class ModelEmbedder:
         batch = torch.from_numpy(images).permute(0, 3, 1, 2).to(self._device)
         # TF32 would leave a GPU's f32 10 bits of mantissa.
         with torch.backends.cudnn.flags(allow_tf32=False) if self._device.type == "cuda" else nullcontext():
-            vectors: Float32 = self._model(normalize(batch, self.info.image)).cpu().numpy()
+            embeddings = self._model(normalize(batch, self.info.image))
+        require_embeddings(embeddings, self.info.model, len(images), self.info.embedding_dim)
+        vectors: Float32 = embeddings.cpu().numpy()
         return vectors
 
 

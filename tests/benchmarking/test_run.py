@@ -70,7 +70,9 @@ def test_what_crashes_is_a_row_and_the_others_go_on(tmp_path: Path, monkeypatch:
     assert second.measured is not None
 
 
-def test_a_preset_is_exported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preset_is_exported_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     exported: list[Path] = []
 
     def export(checkpoint: Path, path: Path) -> Path:
@@ -81,6 +83,7 @@ def test_a_preset_is_exported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(run, "run_in_child", on_a_file(".onnx"))
     rows = bench(["retail-0248", "retail-0270"], Axes(engines=("openvino",), batches=(1, 2), hints=("latency",)))
     assert len(exported) == 2
+    assert "preset retail-0248: random weights" in caplog.text
     assert {row.what.model for row in rows} == {"retail-0248", "retail-0270"}
 
 

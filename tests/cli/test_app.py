@@ -21,6 +21,9 @@ from tests.conftest import Cli
         (["train", "--debug"], ["--debug", "train"]),
         (["eval", "x", "-q", "--json"], ["-q", "eval", "x", "--json"]),
         (["a", "--", "-q"], ["a", "--", "-q"]),
+        (["train", "-P", "mine.py", "-c", "x"], ["--plugin=mine.py", "train", "-c", "x"]),
+        (["--plugin", "mine", "losses", "list"], ["--plugin=mine", "losses", "list"]),
+        (["losses", "-P"], ["-P", "losses"]),
         ([], []),
     ],
 )
@@ -87,7 +90,9 @@ def test_a_plugin_command_runs_and_is_listed_without_being_imported(tmp_path: Pa
     listed = _reidctl("--help", PYTHONPATH=str(tmp_path))
     assert "From greet 1.0." in listed.stdout
     assert "imported" not in listed.stdout
-    assert _reidctl("greet", "--name", "me", PYTHONPATH=str(tmp_path)).stdout == "imported\nhello me\n"
+    greeted = _reidctl("greet", "--name", "me", PYTHONPATH=str(tmp_path))
+    assert greeted.stdout == "hello me\n"
+    assert greeted.stderr == "warning: command 'greet' from greet 1.0 (greet:command) prints on import: imported\n"
 
 
 def test_a_broken_plugin_command_is_one_line_and_disturbs_no_other(tmp_path: Path) -> None:

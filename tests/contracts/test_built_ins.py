@@ -3,18 +3,29 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from reidctl.config import load_config
+from reidctl.errors import ConfigError, InputError
 from reidctl.export import export_onnx
 from reidctl.registry import Registry, batch_transforms, losses, models, transforms
 from reidctl.registry import datasets as data_sets
 from reidctl.runtimes import open_embedder
-from reidctl.testing import check_batch_transform, check_dataset, check_loss, check_model, check_transform
+from reidctl.testing import (
+    check_batch_transform,
+    check_dataset,
+    check_export,
+    check_loss,
+    check_model,
+    check_runtime,
+    check_transform,
+    fresh_checkpoint,
+)
 from reidctl.training.checkpoint import Checkpoint, build_model, describe, load_checkpoint, save_checkpoint
-from reidctl.types import Mixed, Sample, Spec
+from reidctl.types import ArtefactInfo, ImageSpec, Mixed, ReidData, Sample, Spec
 from tests.conftest import slow_for_same_layers
 
 SIZE = (128, 64)
@@ -95,6 +106,85 @@ def test_every_batch_transform_keeps_the_contract(name: str) -> None:
 
 def test_the_synthetic_data_set_keeps_the_contract(tmp_path: Path) -> None:
     check_dataset(data_sets.build(Spec(name="synthetic"), root=tmp_path))
+
+
+def test_a_data_set_that_breaks_the_contract_is_told_how() -> None:
+    query, match = (Sample(partial(Image.new, "RGB", (8, 8)), name, 7, camera) for name, camera in (("a", 0), ("b", 1)))
+    check_dataset(ReidData("fine", query=(query,), gallery=(match,)))
+    with pytest.raises(AssertionError, match="a list, not a ReidData"):
+        check_dataset([query, match])
+    with pytest.raises(AssertionError, match="names are not unique"):
+        check_dataset(ReidData("twice", query=(query,), gallery=(match, match)))
+    with pytest.raises(AssertionError, match="no query has a match from another camera"):
+        check_dataset(ReidData("alone", query=(query,), gallery=(query,)))
+    missing = Sample(Path("no/such.jpg"), "c", 0, 0)
+    with pytest.raises(InputError, match=r"no/such\.jpg"):
+        check_dataset(ReidData("gone", train=(missing,)))
+
+
+def test_a_model_of_ours_is_exported_and_its_parameters_are_checked() -> None:
+    check_export("fpn_osnet_x0_25", (64, 32), embedding_dim=8)
+    with pytest.raises(ConfigError, match="no_such_key"):
+        check_export("fpn_osnet_x0_25", (64, 32), no_such_key=1)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".onnx"])
+def test_our_runtimes_keep_the_contract(suffix: str, tmp_path: Path) -> None:
+    checkpoint = fresh_checkpoint(Spec(name="fpn_osnet_x0_25", embedding_dim=16), SIZE)
+    path = tmp_path / f"net{suffix}"
+    if suffix == ".onnx":
+        export_onnx(checkpoint, path)
+    else:
+        save_checkpoint(path, checkpoint.build(), checkpoint.config, checkpoint.info)
+    check_runtime(open_embedder(path).runtime)
+
+
+class Opened:
+    """A runtime that breaks each sentence of its contract on demand."""
+
+    def __init__(self, fault: str) -> None:
+        self.fault, self.calls = fault, 0
+        if fault != "info":
+            self.info = ArtefactInfo(model="opened", image=ImageSpec(height=16, width=16), embedding_dim=3)
+
+    def embed_batch(self, images: np.ndarray) -> object:
+        self.calls += 1
+        vectors = images.mean(axis=(1, 2), dtype=np.float32)
+        if self.fault == "changed":
+            images[:] = 0
+        found = {
+            "list": vectors.tolist(),
+            "shape": vectors[:, :2],
+            "type": vectors.astype(np.float64),
+            "finite": vectors * np.float32(np.nan),
+            "random": vectors + np.float32(self.calls),
+            "batch": vectors + np.float32(len(images)),
+            "constant": np.ones_like(vectors),
+        }
+        return found.get(self.fault, vectors)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("info", "not an ArtefactInfo"),
+        ("list", "are a list, not an array"),
+        ("shape", r"shape \(3, 2\), not \(3, 3\)"),
+        ("type", "float64, not float32"),
+        ("finite", "not finite"),
+        ("changed", "changed the images"),
+        ("random", "two embeddings"),
+        ("batch", "depends on its batch"),
+        ("constant", "different images have one embedding"),
+    ],
+)
+def test_a_runtime_that_breaks_the_contract_is_told_how(fault: str, words: str) -> None:
+    with pytest.raises(AssertionError, match=words):
+        check_runtime(Opened(fault))
+
+
+def test_a_runtime_that_keeps_the_contract_passes() -> None:
+    check_runtime(Opened("none"))
 
 
 class Forgetful(torch.nn.Module):

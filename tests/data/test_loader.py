@@ -201,7 +201,9 @@ class Failing:
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_transform_that_fails_is_named_with_the_image(workers: int) -> None:
-    with pytest.raises(PluginError, match=r"transform Failing failed on 's\d+': ZeroDivisionError: three"):
+    with pytest.raises(
+        PluginError, match=r"transform Failing \(tests\.data\.test_loader\) failed on 's\d+': ZeroDivisionError: three"
+    ):
         list(_batches((Failing(),), workers).epoch(0))
 
 

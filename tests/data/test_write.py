@@ -50,6 +50,12 @@ def _read(name: str, root: Path) -> ReidData:
     return found
 
 
+def test_an_exported_msmt17_is_one_that_the_presets_can_train_on(tmp_path: Path, data: ReidData) -> None:
+    export_layout(data, tmp_path, "msmt17")
+    asked = datasets.build(Spec(name="msmt17", with_validation=True), root=tmp_path)
+    assert asked == _read("msmt17", tmp_path)
+
+
 def _labels(samples: tuple[Sample, ...]) -> list[tuple[int, int]]:
     return sorted((s.identity, s.camera) for s in samples if s.identity >= 0)
 

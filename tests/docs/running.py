@@ -23,12 +23,13 @@ class Ran:
     out: str
 
 
-def run_page(page: Path, folder: Path, variables: Mapping[str, str]) -> list[Ran]:
+def run_page(page: Path, folder: Path, variables: Mapping[str, str], python: Path | None = None) -> list[Ran]:
     """Run the bash and Python blocks of a page in `folder`, and write its files there; the first failure is an error.
 
-    Nothing of a block is changed; `variables` (of the configuration) keep the work small.
+    Nothing of a block is changed; `variables` (of the configuration) keep the work small. python: that of another
+    environment than this one.
     """
-    home = Path(sys.executable).parent
+    home = Path(python or sys.executable).parent
     environment = {**os.environ, **variables, "PATH": f"{home}{os.pathsep}{os.environ['PATH']}"}
     found = []
     for number, block in enumerate(blocks(page)):

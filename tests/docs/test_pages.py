@@ -12,7 +12,7 @@ import typer
 from ruamel.yaml import YAML
 
 from reidctl import __version__
-from reidctl.cli.app import build_whole
+from reidctl.cli.app import GLOBAL_FLAGS, PLUGIN, build_whole, globals_first
 from reidctl.complexity import measure
 from reidctl.config import load_config
 from reidctl.registry import models
@@ -45,7 +45,8 @@ def _command(root: Any, words: list[str]) -> tuple[Any, list[str]]:
 
 def _parse(root: Any, words: list[str]) -> None:
     """Read a command line as the program would, without running it."""
-    command, rest = _command(root, words)
+    own = [word for word in globals_first(words) if word not in GLOBAL_FLAGS and not word.startswith(PLUGIN)]
+    command, rest = _command(root, own)
     with suppress(typer.Exit):
         command.make_context("reidctl", list(rest))
 

@@ -2,15 +2,15 @@
 
 import json
 import os
-import site
 import subprocess
 import sys
 import textwrap
-import venv
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.environments import fresh_environment
 
 PYPROJECT = """
 [build-system]
@@ -106,18 +106,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh environment that sees this one's packages, so that nothing is left behind in this one."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=False)
-    interpreter = folder / "bin" / "python"
-    purelib = subprocess.run(
-        [interpreter, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    lines = [f"import site; site.addsitedir({path!r})" for path in site.getsitepackages()]
-    (Path(purelib) / "base.pth").write_text("\n".join(lines) + "\n")
-    return interpreter
+    return fresh_environment(tmp_path_factory.mktemp("environment"))
 
 
 def _pip(python: Path, *arguments: str | Path) -> None:

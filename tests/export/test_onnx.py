@@ -1,21 +1,29 @@
+import dataclasses
+import json
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import openvino
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from reidctl.errors import CheckFailed, ConfigError, InputError
-from reidctl.export import export_onnx
+from reidctl.export import Exported, export_onnx
 from reidctl.export import onnx as exporting
+from reidctl.export import simplify as simplifying
+from reidctl.export.check import PEDESTRIANS
 from reidctl.runtimes import open_embedder
-from reidctl.training.checkpoint import load_checkpoint
-from reidctl.types import ArtefactInfo
-from tests.runtimes.artefacts import Colours, Real, colour_onnx, held, pictures
+from reidctl.training.checkpoint import load_checkpoint, weights_sha256
+from reidctl.types import ArtefactInfo, Sample
+from tests.runtimes import jobs
+from tests.runtimes.artefacts import MEAN, STD, Colours, Real, colour_onnx, held, pictures
 
 
 def sides(value: onnx.ValueInfoProto) -> list[int | str]:
@@ -119,27 +127,81 @@ def test_a_file_that_computes_something_else_never_takes_its_name(
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("net.onnx", b"from before")]
 
 
-def test_an_export_replaces_what_was_there_also_without_the_simplifier(
+def test_an_export_replaces_what_was_there_also_where_the_simplifier_crashes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import onnxsim
-
-    def fail(model: onnx.ModelProto) -> None:
-        raise RuntimeError("no simplification today")
-
-    monkeypatch.setattr(onnxsim, "simplify", fail)
+    monkeypatch.setattr(simplifying, "simplify", jobs.crash_on_files)
     (tmp_path / "net.onnx").write_bytes(b"from before")
     with caplog.at_level(logging.DEBUG):
-        export_onnx(held(), tmp_path / "net.onnx")
-    assert "no simplification today" in caplog.text
+        export_onnx(held(), tmp_path / "net.onnx", verify=False)
+    assert "onnxsim is left out: the process died of SIGABRT" in caplog.text
     assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
     onnx.checker.check_model(onnx.load(tmp_path / "net.onnx"))
+
+
+def test_pixels_and_lengths_go_inside_where_asked_and_the_file_says_so(tmp_path: Path) -> None:
+    told: list[Exported] = []
+    path = export_onnx(held(), tmp_path / "net.onnx", raw_input=True, l2_normalize=True, told=told.append)
+    images = pictures(3)
+    pixels = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).float()
+    normalized = ((images / 255 - MEAN) / STD).transpose(0, 3, 1, 2)
+    with torch.no_grad():
+        expected = held().build()(torch.from_numpy(normalized).float()).numpy()
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    np.testing.assert_allclose(compiled([pixels.numpy()])[0], expected, atol=1e-5)
+    opened = open_embedder(path)
+    assert (opened.info.pixels, opened.info.color_order, opened.info.unit_length) == ("raw", "rgb", True)
+    np.testing.assert_allclose(opened.embed_batch(images), expected, atol=1e-5)
+    [made] = told
+    assert made.verification is not None
+    assert made.verification.ok
+    assert made.verification.direction
+    assert made.as_dict()["verification"]["images"] == PEDESTRIANS
+
+
+def test_a_file_says_how_pictures_are_resized_and_what_its_network_reached(tmp_path: Path) -> None:
+    tested = held()
+    info = tested.info.model_copy(update={"metrics": {"market.mAP": 0.5}, "preset": "demo"})
+    path = export_onnx(dataclasses.replace(tested, info=info), tmp_path / "net.onnx", verify=False)
+    said = {key: json.loads(text) for key, text in strings(onnx.load(path)).items()}
+    assert said["metrics"] == {"market.mAP": 0.5}
+    assert (said["preset"], said["resize"], said["color_order"], said["embedding_dim"]) == (
+        "demo",
+        "bilinear",
+        "rgb",
+        6,
+    )
+    assert said["image"] == {"height": 32, "width": 16, "mean": list(MEAN), "std": list(STD)}
+    assert said["weights_sha256"] == weights_sha256(tested.state)
+
+
+def test_a_network_is_compared_on_the_images_that_are_named(tmp_path: Path) -> None:
+    told: list[Exported] = []
+    samples = [Sample(partial(Image.fromarray, picture), str(i), 0, 0) for i, picture in enumerate(pictures(3))]
+    export_onnx(held(), tmp_path / "net.onnx", samples=samples, told=told.append)
+    assert told[0].verification is not None
+    assert told[0].verification.images == 3
+
+
+def test_an_opset_that_pytorch_leaves_out_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It converts what it can, and says nothing of what it cannot."""
+    honest = torch.onnx.export
+
+    def stubborn(*arguments: Any, **settings: Any) -> Any:
+        return honest(*arguments, **{**settings, "opset_version": 18})
+
+    monkeypatch.setattr(torch.onnx, "export", stubborn)
+    with pytest.raises(InputError, match="cannot be had in opset 20: PyTorch writes opset 18"):
+        export_onnx(held(), tmp_path / "net.onnx", opset=20)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"opset": 17}, ConfigError, "opset 17"),
+        ({"opset": 17}, ConfigError, "opset 17: PyTorch writes no older one"),
+        ({"opset": 99}, ConfigError, "opset 99: the installed onnx knows no newer one"),
         ({"batch": 0}, ConfigError, "batch 0"),
         ({"path": "."}, InputError, "is a folder"),
     ],

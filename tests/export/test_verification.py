@@ -1,4 +1,6 @@
 import os
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -6,9 +8,11 @@ import pytest
 from PIL import Image
 
 from reidctl.errors import InputError
-from reidctl.export import export_ir, verify
-from reidctl.types import Sample
-from tests.runtimes.artefacts import WEIGHT, Real, colour_info, colour_onnx, pictures
+from reidctl.export import Verification, export_ir, export_onnx, verify
+from reidctl.export.compare import TOLERANCES, Difference
+from reidctl.export.verification import Scores
+from reidctl.types import ReidData, Sample
+from tests.runtimes.artefacts import HEIGHT, WEIGHT, WIDTH, Real, colour_info, colour_onnx, held, pictures
 
 
 @pytest.fixture
@@ -75,6 +79,63 @@ def test_embeddings_of_different_lengths_are_not_compared(tmp_path: Path, sample
     short = colour_onnx(tmp_path / "short.onnx", weight=WEIGHT[:, :2], info=colour_info(embedding_dim=2))
     with pytest.raises(InputError, match="lengths 4 and 2"):
         verify(path, short, samples)
+
+
+def people(count: int) -> ReidData:
+    """Each of one colour, before two cameras."""
+
+    def seen(camera: int) -> tuple[Sample, ...]:
+        colours = [np.full((HEIGHT, WIDTH, 3), (25 * i, 250 - 20 * i, 90 * (i % 3)), np.uint8) for i in range(count)]
+        return tuple(
+            Sample(partial(Image.fromarray, colour), f"{camera}-{i}", i, camera) for i, colour in enumerate(colours)
+        )
+
+    return ReidData("colours", query=seen(0), gallery=seen(1))
+
+
+def test_with_labels_it_tells_what_both_reach(tmp_path: Path, samples: list[Sample]) -> None:
+    """Without the weights of two embeddings of four, a network confuses people whom the other tells apart."""
+    path = colour_onnx(tmp_path / "colour.onnx", info=colour_info())
+    blind = WEIGHT * np.float32([0, 0, 0, 1])
+    other = colour_onnx(tmp_path / "other.onnx", weight=blind, info=colour_info())
+    target = people(6)
+    found = verify(path, other, samples, targets=[target])
+    assert found.images == len(samples) + 12
+    [scores] = found.scores
+    assert (scores.target, scores.queries) == ("colours", 6)
+    assert scores.rank1[0] == scores.mAP[0] == 1
+    assert scores.mAP[1] < 0.9
+    assert not scores.within(TOLERANCES["int8"])
+    assert found.as_dict()["scores"][0]["mAP"] == scores.mAP
+
+
+@pytest.mark.parametrize(("queries", "rank1", "fine"), [(1000, 0.9994, True), (1000, 0.998, False), (4, 0.75, True)])
+def test_figures_may_differ_by_what_one_query_makes(queries: int, rank1: float, fine: bool) -> None:
+    assert Scores("t", queries, (1.0, rank1), (0.9, 0.9)).within(TOLERANCES["f32"]) is fine
+    assert Scores("t", queries, (rank1, 1.0), (0.9, 0.9)).within(TOLERANCES["f32"]) is fine
+
+
+def test_figures_that_differ_make_another_network_of_equal_embeddings() -> None:
+    fine = Verification("a", "b", 1, difference=Difference(1, 1, 1, 0, 0, 1), tolerance=TOLERANCES["f32"])
+    assert fine.ok
+    assert not replace(fine, scores=(Scores("t", 1000, (0.9, 0.9), (0.8, 0.79)),)).ok
+
+
+def test_unit_lengths_are_compared_by_direction(tmp_path: Path, samples: list[Sample]) -> None:
+    checkpoint_like = export_onnx(held(), tmp_path / "plain.onnx", verify=False)
+    unit = export_onnx(held(), tmp_path / "unit.onnx", l2_normalize=True, verify=False)
+    found = verify(unit, checkpoint_like, samples)
+    assert found.ok
+    assert found.direction
+    assert found.difference is not None
+    assert found.difference.max_abs_diff < 1e-5
+
+
+def test_a_device_that_is_not_there_is_an_error(tmp_path: Path, samples: list[Sample]) -> None:
+    path = colour_onnx(tmp_path / "colour.onnx", info=colour_info())
+    with pytest.raises(InputError, match="OpenVINO finds no device 'HAL9000' here") as caught:
+        verify(path, path, samples, device="HAL9000")
+    assert "CPU" in str(caught.value.hint)
 
 
 @pytest.mark.slow

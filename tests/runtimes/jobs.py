@@ -31,6 +31,14 @@ def crash() -> None:
     os.abort()
 
 
+def crash_on_files(*_paths: Path) -> None:
+    os.abort()
+
+
+def stumble_on_files(*_paths: Path) -> None:
+    raise ValueError("no simplification today")
+
+
 def leave() -> None:
     os._exit(7)
 

@@ -126,7 +126,7 @@ def test_without_batch_transforms_nothing_is_drawn() -> None:
 
 
 def test_a_batch_transform_that_fails_is_named(runs: Path) -> None:
-    with pytest.raises(PluginError, match="batch transform 'broken' failed: ZeroDivisionError: three"):
+    with pytest.raises(PluginError, match=r"batch_transform 'broken' from .* failed: ZeroDivisionError: three"):
         train(mixed_config(runs, "broken"))
 
 

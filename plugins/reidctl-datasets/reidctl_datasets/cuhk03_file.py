@@ -7,11 +7,14 @@ cells [20] of matrices [100, 2] of pair and person. All count from 1, and HDF5 h
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from PIL import Image
 
 from reidctl.errors import InputError
@@ -47,21 +50,22 @@ class Crop:
     place: Place
 
     def __call__(self) -> Image.Image:
-        stored = _cell(open_hdf5(NAME, self.file), self)
+        pairs, place = _pairs(self.file, self.boxes, os.getpid()), self.place
+        cells = pairs[place.pair - 1] if 1 <= place.pair <= len(pairs) else np.empty((0, 0))
+        there = 1 <= place.number <= cells.shape[0] and 1 <= place.person <= cells.shape[1]
+        stored = _stored(self.file, cells[place.number - 1, place.person - 1]) if there else None
         if stored is None:
-            raise InputError(f"data set '{NAME}': {self.file} has no image {self.place} among '{self.boxes}'", AGAIN)
+            raise InputError(f"data set '{NAME}': {self.file} has no image {place} among '{self.boxes}'", AGAIN)
         return Image.fromarray(stored[()].transpose(2, 1, 0))
 
 
 def places(path: Path, boxes: Boxes) -> Iterator[Place]:
     """Every image that the file has, in order of pair, person and number."""
-    file = open_hdf5(NAME, path)
-    for pair, people in enumerate(_pairs(file, path, boxes), start=1):
-        for person in range(1, people.shape[1] + 1):
-            for number in range(1, 11):
-                place = Place(pair, person, number)
-                if _cell(file, Crop(path, boxes, place)) is not None:
-                    yield place
+    for pair, cells in enumerate(_pairs(path, boxes, os.getpid()), start=1):
+        for person, numbered in enumerate(cells.T, start=1):
+            for number, reference in enumerate(numbered, start=1):
+                if _stored(path, reference) is not None:
+                    yield Place(pair, person, number)
 
 
 def test_people(path: Path, split: int) -> set[tuple[int, int]]:
@@ -79,24 +83,19 @@ def test_people(path: Path, split: int) -> set[tuple[int, int]]:
     return set(zip(pairs.tolist(), people.tolist(), strict=True))
 
 
-def _pairs(file: Any, path: Path, boxes: Boxes) -> list[Any]:
-    """The cells [10, people] of each pair."""
+@cache
+def _pairs(path: Path, boxes: Boxes, process: int) -> list[Any]:
+    """References [10, people] to the images of each pair; kept, because to look them up takes longer than an image."""
+    file = open_hdf5(NAME, path)
     try:
-        return [file[reference] for reference in file[boxes][()].reshape(-1)]
+        return [file[reference][()] for reference in file[boxes][()].reshape(-1)]
     except (KeyError, ValueError, TypeError) as error:
         raise _other(path, boxes, error) from error
 
 
-def _cell(file: Any, crop: Crop) -> Any:
-    """What is stored [3, W, H] of an image; None for an empty one and for a place that the file does not have."""
-    place = crop.place
-    pairs = _pairs(file, crop.file, crop.boxes)
-    if not 1 <= place.pair <= len(pairs):
-        return None
-    people = pairs[place.pair - 1]
-    if place.number > people.shape[0] or place.person > people.shape[1]:
-        return None
-    stored = file[people[place.number - 1, place.person - 1]]
+def _stored(path: Path, reference: Any) -> Any:
+    """The stored image [3, W, H]; None for an empty one."""
+    stored = open_hdf5(NAME, path)[reference]
     return stored if stored.ndim == 3 else None
 
 

@@ -89,7 +89,7 @@ def test_a_sample_can_be_pickled_and_compared(all_sets: Path) -> None:
     assert pickle.loads(pickle.dumps(sample)) == sample
 
 
-@pytest.mark.parametrize("place", [Place(1, 3, 5), Place(6, 1, 1), Place(1, 9, 1)])
+@pytest.mark.parametrize("place", [Place(1, 3, 5), Place(6, 1, 1), Place(1, 9, 1), Place(1, 1, 0), Place(1, 1, 11)])
 def test_an_image_that_is_not_stored_is_an_error(place: Place, all_sets: Path) -> None:
     crop = Crop(all_sets / "cuhk03" / "cuhk03_release" / "cuhk-03.mat", "detected", place)
     with pytest.raises(InputError, match=f"has no image {place} among 'detected'"):

@@ -1,0 +1,98 @@
+"""The quantised layers of a graph: which they are, what each costs, and how one is taken back to floating point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from reidctl.types import Float32
+
+
+def quantized_layers(graph: Any) -> list[str]:
+    """Names of the operations with an input of 256 levels, in the order of computation.
+
+    Not only convolutions: in a network with gates, sums and products of maps do most of the damage.
+    """
+    return [op.get_friendly_name() for op in graph.get_ordered_ops() if any(_quantizer(port) for port in op.inputs())]
+
+
+def take_back(graph: Any, plain: Any, names: Iterable[str]) -> None:
+    """Give the named layers of a quantised graph, in place, the inputs and biases that they have in the plain one."""
+    ops, before = _by_name(graph), _by_name(plain)
+    for name in names:
+        for port, exact in list(_exact_inputs(ops[name], before)):
+            port.replace_source_output(exact)
+
+
+def damage(graph: Any, plain: Any, batches: Sequence[Float32]) -> dict[str, float]:
+    """How much less the embeddings' relative squared error is once a layer alone is taken back, by the layer's name.
+
+    Not the error of one layer alone: NNCF moves a bias to make up for the layers before it, too. batches are inputs of
+    the graph. One graph answers for all: each quantised input q of the exact x is made x + d · (q - x), where d is an
+    entry of a further input, so that nothing is compiled anew.
+    """
+    from openvino import Model
+    from openvino import opset13 as operations
+
+    from reidctl.runtimes.engine import engine
+
+    dialled, names = graph.clone(), quantized_layers(graph)
+    ops, before = _by_name(dialled), _by_name(plain)
+    dials = operations.parameter([len(names)], np.float32, name="dials")
+    for place, name in enumerate(names):
+        dial = operations.gather(dials, operations.constant([place]), operations.constant(0))
+        for port, exact in list(_exact_inputs(ops[name], before)):
+            shift = operations.subtract(port.get_source_output(), exact)
+            port.replace_source_output(operations.add(exact, operations.multiply(dial, shift)).output(0))
+    model = Model(dialled.get_results(), [*dialled.get_parameters(), dials], "dialled")
+    compiled = engine().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def embeddings(on: Float32) -> Float32:
+        return np.concatenate([compiled([batch, on])[0] for batch in batches])
+
+    everywhere = np.ones(len(names), np.float32)
+    exact = embeddings(0 * everywhere)
+    power = float(np.square(exact).sum()) or 1.0
+
+    def error(on: Float32) -> float:
+        return float(np.square(embeddings(on) - exact).sum()) / power
+
+    worst = error(everywhere)
+    return {
+        name: worst - error(everywhere - row)
+        for name, row in zip(names, np.eye(len(names), dtype=np.float32), strict=True)
+    }
+
+
+def _exact_inputs(op: Any, before: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """The quantised inputs of a layer, and its bias, which NNCF moves to make up for them; each with the exact source.
+
+    before: the operations of the plain graph, by name.
+    """
+    from openvino import opset13 as operations
+
+    for port in op.inputs():
+        if quantizer := _quantizer(port):
+            yield port, quantizer.input_value(0)
+    for taker in op.output(0).get_target_inputs():
+        bias = taker.get_node()
+        original = before.get(bias.get_friendly_name())
+        if original is None or bias.get_type_name() != "Add":
+            continue
+        for port, place in zip(bias.inputs(), original.inputs(), strict=True):
+            constant = place.get_source_output().get_node()
+            if constant.get_type_name() == "Constant":
+                yield port, operations.constant(constant.data).output(0)
+
+
+def _by_name(graph: Any) -> dict[str, Any]:
+    return {op.get_friendly_name(): op for op in graph.get_ordered_ops()}
+
+
+def _quantizer(port: Any) -> Any:
+    """The FakeQuantize that feeds an input, else None."""
+    node = port.get_source_output().get_node()
+    return node if node.get_type_name() == "FakeQuantize" else None

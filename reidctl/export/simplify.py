@@ -1,0 +1,42 @@
+"""onnxsim, where it makes a graph smaller, and never in the way where it does not."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from reidctl.runtimes.child import Crashed, run_in_child
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_S = 300.0
+
+
+def simplified(model: Any) -> Any:
+    """An onnx.ModelProto with fewer nodes where onnxsim finds any; as it is where onnxsim fails, crashes or hangs.
+
+    onnxsim is C++: it computes in a process of its own.
+    """
+    import onnx
+
+    with tempfile.TemporaryDirectory(prefix="reidctl-") as folder:
+        plain, simple = Path(folder, "plain.onnx"), Path(folder, "simple.onnx")
+        onnx.save(model, plain)
+        try:
+            run_in_child(simplify, plain, simple, timeout_s=TIMEOUT_S)
+        except Crashed as crash:
+            logger.debug("onnxsim is left out: %s", crash)
+        return onnx.load(simple) if simple.exists() else model
+
+
+def simplify(plain: Path, simple: Path) -> None:
+    """Write what onnxsim makes of a file, if it has fewer nodes and onnxsim finds it the same."""
+    import onnx
+    import onnxsim
+
+    model = onnx.load(plain)
+    found, same = onnxsim.simplify(model)
+    if same and len(found.graph.node) < len(model.graph.node):
+        onnx.save(found, simple)

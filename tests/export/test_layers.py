@@ -1,0 +1,81 @@
+"""On a graph of two matrix products with rough quantisers, which a few lines of numpy compute, too."""
+
+from typing import Any
+
+import numpy as np
+import openvino
+import pytest
+from openvino import opset13 as operations
+
+from reidctl.export.layers import damage, quantized_layers, take_back
+
+RNG = np.random.default_rng(0)
+FIRST, SECOND = RNG.standard_normal((4, 5)).astype(np.float32), RNG.standard_normal((5, 3)).astype(np.float32)
+BIAS, MOVED = np.float32([0.5, -0.5, 1.0]), np.float32([0.75, -0.5, 1.0])
+LEVELS = {"first": 32, "second": 4}
+
+
+def quantize(value: Any, levels: int) -> Any:
+    """To `levels` equal steps from -4 to 4."""
+    return operations.fake_quantize(value, *(np.float32(end) for end in (-4, 4, -4, 4)), levels)
+
+
+def rounded(value: np.ndarray, levels: int) -> np.ndarray:
+    step = 8 / (levels - 1)
+    return np.rint((np.clip(value, -4, 4) + 4) / step) * step - 4
+
+
+def graph(rough: bool) -> openvino.Model:
+    x = operations.parameter([2, 4], np.float32, name="x")
+    at = (lambda value, name: quantize(value, LEVELS[name])) if rough else (lambda value, _: value)
+    first = operations.matmul(at(x, "first"), at(operations.constant(FIRST), "first"), False, False)
+    first.set_friendly_name("first")
+    second = operations.matmul(at(first, "second"), operations.constant(SECOND), False, False)
+    second.set_friendly_name("second")
+    moved = operations.add(second, operations.constant(MOVED if rough else BIAS))
+    moved.set_friendly_name("bias")
+    return openvino.Model([operations.result(operations.relu(moved))], [x])
+
+
+def expected(x: np.ndarray, *quantized: str) -> np.ndarray:
+    hidden = rounded(x, 32) @ rounded(FIRST, 32) if "first" in quantized else x @ FIRST
+    hidden = rounded(hidden, 4) if "second" in quantized else hidden
+    return np.maximum(hidden @ SECOND + (MOVED if "second" in quantized else BIAS), 0)
+
+
+def computed(model: openvino.Model, x: np.ndarray) -> np.ndarray:
+    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return np.asarray(compiled([x])[0])
+
+
+@pytest.fixture
+def inputs() -> np.ndarray:
+    return RNG.standard_normal((2, 4)).astype(np.float32)
+
+
+def test_layers_with_a_quantised_input_are_found() -> None:
+    assert quantized_layers(graph(rough=True)) == ["first", "second"]
+    assert quantized_layers(graph(rough=False)) == []
+
+
+@pytest.mark.parametrize("back", [[], ["first"], ["second"], ["first", "second"]])
+def test_what_is_taken_back_is_as_it_was(inputs: np.ndarray, back: list[str]) -> None:
+    mixed = graph(rough=True)
+    take_back(mixed, graph(rough=False), back)
+    left = {"first", "second"} - set(back)
+    assert set(quantized_layers(mixed)) == left
+    np.testing.assert_allclose(computed(mixed, inputs), expected(inputs, *left), rtol=1e-4, atol=1e-5)
+
+
+def test_damage_is_the_error_that_is_gone_without_a_layer(inputs: np.ndarray) -> None:
+    batches = [inputs, inputs[::-1].copy() * 2]
+    found = damage(graph(rough=True), graph(rough=False), batches)
+    exact = np.concatenate([expected(batch) for batch in batches])
+
+    def error(*quantized: str) -> float:
+        rough = np.concatenate([expected(batch, *quantized) for batch in batches])
+        return float(np.square(rough - exact).sum() / np.square(exact).sum())
+
+    assert found["first"] == pytest.approx(error("first", "second") - error("second"), rel=1e-3, abs=1e-6)
+    assert found["second"] == pytest.approx(error("first", "second") - error("first"), rel=1e-3)
+    assert found["second"] > 0
