@@ -16,8 +16,9 @@ Each way is a process of its own that waits for its turn. The turns of the ways 
 The network has random weights, the same in all. The first ratio is that of the pipeline to the slower of decode and
 inference; on a CPU, where both share the cores, 1 / (1/decode + 1/inference) is all that can be had, which the second
 ratio is to. The others are to the plain loops. Where other programs run, images a second of CPU time are less disturbed
-than those a second; torch's threads, which wait by spinning, use more of it then, too. Memory is that of the process
-and its children, shared parts divided.
+than those a second. Torch's threads, which wait by spinning, use more of it then, too, and the plain loops look worse
+than they are: compare them by CPU time with OMP_NUM_THREADS=1. Memory is that of the process and its children, shared
+parts divided.
 """
 
 from __future__ import annotations

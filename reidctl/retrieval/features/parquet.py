@@ -67,16 +67,16 @@ class ParquetFeatures:
         from pyarrow import parquet
 
         with _explained(path):
-            file = parquet.ParquetFile(path, page_checksum_verification=True)
-        schema = file.schema_arrow
+            metadata = parquet.read_metadata(path)
+            schema = metadata.schema.to_arrow_schema()
         missing = [column for column in COLUMNS if column not in schema.names]
         if missing or not pyarrow.types.is_fixed_size_list(schema.field("embedding").type):
             raise InputError(
                 f"{path} is no feature file: its columns are {', '.join(schema.names)}",
                 f"{', '.join(COLUMNS)} (a fixed-size list of float32) are needed",
             )
-        self.path, self._file = path, file
-        self.rows: int = file.metadata.num_rows
+        self.path = path
+        self.rows: int = metadata.num_rows
         self.dim: int = schema.field("embedding").type.list_size
         self.strings = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
 
@@ -93,8 +93,11 @@ class ParquetFeatures:
             yield np.asarray(numbers, dtype=np.float32).reshape(-1, self.dim)
 
     def _batches(self, columns: list[str]) -> Iterator[Any]:
-        with _explained(self.path):
-            yield from self._file.iter_batches(CHUNK, columns=columns)
+        from pyarrow import parquet
+
+        # Opened for this reading alone: a file that stays open keeps what was read of it.
+        with _explained(self.path), parquet.ParquetFile(self.path, page_checksum_verification=True) as file:
+            yield from file.iter_batches(CHUNK, columns=columns)
 
 
 def _numbers(column: Any) -> Int64:
