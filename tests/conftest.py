@@ -141,7 +141,8 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Packag
     found = Packages(tmp_path / "site")
 
     def ours_and_theirs() -> EntryPoints:
-        points = [point for point in entry_points() if point.group.startswith("reidctl.") and point.dist]
+        groups = ["reidctl.api", *(registry.group for registry in registries.REGISTRIES)]
+        points = [point for group in groups for point in entry_points(group=group) if point.dist]
         homes = {point.dist.name: Path(str(point.dist.locate_file(""))) for point in points if point.dist}
         known = {name for name, home in homes.items() if name == "reidctl" or home == found.folder}
         return EntryPoints(point for point in points if point.dist and point.dist.name in known)
