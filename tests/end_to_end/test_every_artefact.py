@@ -142,7 +142,7 @@ def test_every_command_takes_it(
 
 def test_every_artefact_is_measured(cli: Cli, artefact: Callable[[str], Path]) -> None:
     made = [artefact(kind) for kind in KINDS if "int8" not in kind or _has_nncf()]
-    options = ("--precision", "f32", "--batch", "1", "--hint", "latency", "--seconds", "0.1")
+    options = ("--precision", "f32", "--batch", "1", "--hint", "latency", "--seconds", "0.1", "--repeats", "1")
     rows = fine(cli("bench", *made, *options, "--json"))["rows"]
     assert len(rows) >= len(made)
     assert [row["error"] for row in rows if row.get("error")] == []
