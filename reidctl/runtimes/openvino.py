@@ -199,9 +199,9 @@ def _taking_pictures(graph: Any, embedding: Any, info: ArtefactInfo) -> Any:
         conversion.convert_color(ColorFormat.BGR)
     if info.pixels == "normalized":
         conversion.convert_element_type(Type.f32)
-        colors = slice(None, None, -1 if info.color_order == "bgr" else 1)
-        conversion.mean([255 * value for value in info.image.mean[colors]])
-        conversion.scale([255 * value for value in info.image.std[colors]])
+        turned = -1 if info.color_order == "bgr" else 1
+        conversion.mean([255 * value for value in info.image.mean][::turned])
+        conversion.scale([255 * value for value in info.image.std][::turned])
     steps.output().tensor().set_element_type(Type.f32)
     return steps.build()
 
