@@ -199,10 +199,9 @@ def _taking_pictures(graph: Any, embedding: Any, info: ArtefactInfo) -> Any:
         conversion.convert_color(ColorFormat.BGR)
     if info.pixels == "normalized":
         conversion.convert_element_type(Type.f32)
-        mean, std = info.image.mean, info.image.std
-        if info.color_order == "bgr":
-            mean, std = mean[::-1], std[::-1]
-        conversion.mean([255 * value for value in mean]).scale([255 * value for value in std])
+        turned = -1 if info.color_order == "bgr" else 1
+        conversion.mean([255 * value for value in info.image.mean][::turned])
+        conversion.scale([255 * value for value in info.image.std][::turned])
     steps.output().tensor().set_element_type(Type.f32)
     return steps.build()
 
