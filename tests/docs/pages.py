@@ -1,7 +1,8 @@
 """The pages of the documentation, and the code blocks, commands, links and headings in them.
 
 A comment right before a block says what becomes of it: `<!-- not run: reason -->` for what cannot be run here,
-`<!-- file: NAME -->` for what is a file that later blocks use. All other bash and Python blocks are run.
+`<!-- needs: MODULE -->` for what is run where that module is installed, `<!-- file: NAME -->` for what is a file that
+later blocks use. All other bash and Python blocks are run.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -16,7 +18,7 @@ GENERATED = {"cli.md", "config.md", "legacy-keys.md"}
 """Written by docs/generate.py, whose --check holds them to the code."""
 
 FENCE = re.compile(r"^```(?P<language>[\w+-]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-MARK = re.compile(r"<!-- (?P<what>not run|file): (?P<text>.+?) -->\n+\Z")
+MARK = re.compile(r"<!-- (?P<what>not run|needs|file): (?P<text>.+?) -->\n+\Z")
 SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -55,6 +57,9 @@ def blocks(page: Path) -> list[Block]:
     for match in FENCE.finditer(text):
         mark = MARK.search(text, 0, match.start())
         marked = {mark["what"].replace(" ", "_"): mark["text"]} if mark else {}
+        needed = marked.pop("needs", None)
+        if needed and find_spec(needed) is None:
+            marked["not_run"] = f"{needed} is not installed"
         line = text.count("\n", 0, match.start()) + 1
         found.append(Block(page, line, match["language"], match["code"], **marked))
     return found
