@@ -225,7 +225,7 @@ class Registry:
         """Who made an object, in the words of an error: the entry whose module its class is from, else that module."""
         module = part.__module__ if inspect.isroutine(part) else type(part).__module__
         for entry in self.entries:
-            if entry.point.module == module:
+            if entry.target.partition(":")[0] == module:
                 return f"{self.kind} {type(part).__name__} from {entry.package} {entry.version} ({module})"
         return f"{self.kind} {type(part).__name__} ({module})"
 

@@ -19,7 +19,10 @@ from reidctl.types import ReidData, Sample, Spec
 def _tree(base: Path, *paths: str) -> Path:
     for path in paths:
         (base / path).parent.mkdir(parents=True, exist_ok=True)
-        (base / path).touch()
+        if Path(path).suffix.lower() in Image.registered_extensions():
+            Image.new("RGB", (1, 1)).save(base / path)
+        else:
+            (base / path).touch()
     return base
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from reidctl.data.problems import Problem
 from reidctl.datasets.table import csv
@@ -51,8 +52,13 @@ def _is_that_of_lines(data: ReidData, root: Path) -> None:
 
 def test_a_table_becomes_a_data_set(tmp_path: Path) -> None:
     _table(tmp_path, *LINES)
-    _is_that_of_lines(_read(tmp_path), tmp_path)
-    check_dataset(_read(tmp_path))
+    data = _read(tmp_path)
+    _is_that_of_lines(data, tmp_path)
+    for sample in (*data.train, *data.query, *data.gallery):
+        assert isinstance(sample.image, Path)
+        sample.image.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (1, 1)).save(sample.image)
+    check_dataset(data)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

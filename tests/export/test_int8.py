@@ -2,7 +2,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import openvino
 import pytest
 from PIL import Image
 
@@ -11,6 +10,7 @@ from reidctl.export import export_ir
 from reidctl.export import ir as exporting
 from reidctl.export.int8 import SUBSET, _spread, as_fed
 from reidctl.runtimes import open_embedder
+from reidctl.runtimes.engine import engine
 from reidctl.types import ArtefactInfo, Sample
 from tests.runtimes.artefacts import MEAN, STD, colour_info, colour_onnx, pictures
 
@@ -76,7 +76,7 @@ def test_a_published_network_keeps_its_accuracy(real_data: Path, tmp_path: Path)
     data = load_dataset("market1501", real_data / "data")
     source = real_data / "models" / "omz" / "person-reidentification-retail-0267.onnx"
     path = export_ir(source, tmp_path, weights="int8", calibration=data.train)
-    assert any(op.get_type_name() == "FakeQuantize" for op in openvino.Core().read_model(path).get_ops())
+    assert any(op.get_type_name() == "FakeQuantize" for op in engine().read_model(path).get_ops())
     embedder = open_embedder(path)
     assert embedder.info.precision == "int8"
     found = evaluate(embed(embedder, data.query), embed(embedder, data.gallery))

@@ -13,6 +13,7 @@ from reidctl.errors import CheckFailed, ConfigError, InputError
 from reidctl.export import Exported, export_ir
 from reidctl.export import ir as exporting
 from reidctl.runtimes import open_embedder
+from reidctl.runtimes.engine import engine
 from reidctl.types import ArtefactInfo
 from tests.runtimes.artefacts import (
     HEIGHT,
@@ -30,7 +31,7 @@ from tests.runtimes.artefacts import (
 
 def raw(path: Path) -> Any:
     """The file as a program that knows OpenVINO alone opens it, in exact arithmetic."""
-    return openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return engine().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
 def planes(images: NDArray[Any]) -> NDArray[np.float32]:
@@ -78,7 +79,7 @@ def test_a_tracker_feeds_it_crops_of_its_bgr_frames(real: Real) -> None:
 
 
 def test_it_has_the_shape_and_the_names_of_the_published_ones(real: Real) -> None:
-    model = openvino.Core().read_model(real.xml)
+    model = engine().read_model(real.xml)
     assert [(list(i.shape), i.element_type.to_string(), i.names) for i in model.inputs] == [
         ([1, 3, 256, 128], "f32", {"data"})
     ]
@@ -113,7 +114,7 @@ def test_it_says_what_it_takes(tmp_path: Path, colour: Path) -> None:
 
 
 def test_other_programs_read_the_metadata_in_the_usual_section(tmp_path: Path, colour: Path) -> None:
-    model = openvino.Core().read_model(export_ir(colour, tmp_path / "ir", verify=False))
+    model = engine().read_model(export_ir(colour, tmp_path / "ir", verify=False))
     assert json.loads(model.get_rt_info(["model_info", "color_order"]).value) == "bgr"
     assert json.loads(model.get_rt_info(["model_info", "image"]).value)["height"] == HEIGHT
     assert not model.has_rt_info(["framework"])
@@ -122,7 +123,7 @@ def test_other_programs_read_the_metadata_in_the_usual_section(tmp_path: Path, c
 @pytest.mark.parametrize("batch", [1, 4, "dynamic"])
 def test_the_batch_is_as_asked(tmp_path: Path, colour: Path, batch: Any) -> None:
     path = export_ir(colour, tmp_path / "ir", batch=batch, verify=False)
-    shape = openvino.Core().read_model(path).input().partial_shape
+    shape = engine().read_model(path).input().partial_shape
     wanted = openvino.Dimension() if batch == "dynamic" else openvino.Dimension(batch)
     assert shape == openvino.PartialShape([wanted, 3, HEIGHT, WIDTH])
 
@@ -209,7 +210,7 @@ def test_raw_pixels_are_not_normalised_again(tmp_path: Path, order: Any, wanted:
 def test_frames_of_any_size_are_resized_inside_as_pillow_does(tmp_path: Path, info: ArtefactInfo) -> None:
     """uint8 BGR rows of pixels, as cameras and OpenCV have them; half a grey level is lost to Pillow's rounding."""
     path = export_ir(colour_onnx(tmp_path / "colour.onnx", info=info), input="u8-nhwc", verify=False)
-    model = openvino.Core().read_model(path)
+    model = engine().read_model(path)
     assert model.input().partial_shape == openvino.PartialShape([1, -1, -1, 3])
     assert (model.input().element_type.to_string(), model.input().names) == ("u8", {"data"})
     said = open_embedder(path).info

@@ -8,6 +8,7 @@ import pytest
 from openvino import opset13 as operations
 
 from reidctl.export.layers import damage, quantized_layers, take_back
+from reidctl.runtimes.engine import engine
 
 RNG = np.random.default_rng(0)
 FIRST, SECOND = RNG.standard_normal((4, 5)).astype(np.float32), RNG.standard_normal((5, 3)).astype(np.float32)
@@ -44,7 +45,7 @@ def expected(x: np.ndarray, *quantized: str) -> np.ndarray:
 
 
 def computed(model: openvino.Model, x: np.ndarray) -> np.ndarray:
-    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = engine().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return np.asarray(compiled([x])[0])
 
 

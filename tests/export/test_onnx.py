@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import openvino
 import pytest
 import torch
 from PIL import Image
@@ -20,6 +19,7 @@ from reidctl.export import onnx as exporting
 from reidctl.export import simplify as simplifying
 from reidctl.export.check import PEDESTRIANS
 from reidctl.runtimes import open_embedder
+from reidctl.runtimes.engine import engine
 from reidctl.training.checkpoint import load_checkpoint, weights_sha256
 from reidctl.types import ArtefactInfo, Sample
 from tests.runtimes import jobs
@@ -148,7 +148,7 @@ def test_pixels_and_lengths_go_inside_where_asked_and_the_file_says_so(tmp_path:
     with torch.no_grad():
         expected = held().build()(torch.from_numpy(normalized).float()).numpy()
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = engine().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     np.testing.assert_allclose(compiled([pixels.numpy()])[0], expected, atol=1e-5)
     opened = open_embedder(path)
     assert (opened.info.pixels, opened.info.color_order, opened.info.unit_length) == ("raw", "rgb", True)

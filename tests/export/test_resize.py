@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from reidctl.export.resize import resized
+from reidctl.runtimes.engine import engine
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +15,7 @@ def to_24_by_13() -> Any:
 
     pictures = operations.parameter(openvino.PartialShape([-1, -1, -1, 3]), np.float32)
     model = openvino.Model([operations.result(resized(pictures, 24, 13))], [pictures])
-    return openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return engine().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
 @pytest.mark.parametrize("size", [(24, 13), (7, 5), (1, 1), (100, 13), (24, 90), (331, 217)])
