@@ -109,5 +109,7 @@ def test_weights_that_do_not_fit_their_own_model_are_refused(tmp_path: Path) -> 
 
 
 def test_a_model_must_tell_its_embedding_dim(tmp_path: Path) -> None:
-    with pytest.raises(PluginError, match=r"model Linear \(torch\.nn\.modules\.linear\) has no whole number `embedding_dim`"):
+    with pytest.raises(
+        PluginError, match=r"model Linear \(torch\.nn\.modules\.linear\) has no whole number `embedding_dim`"
+    ):
         describe(torch.nn.Linear(1, 1), tiny_config(tmp_path))
