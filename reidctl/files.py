@@ -23,7 +23,8 @@ def refuse_existing(path: Path, force: bool) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends well and vanishes when it does not.
 
-    The caller makes a file or a folder there. Folders on the way to `path` are created.
+    The caller makes a file or a folder there. Folders on the way to `path` are created. A folder is replaced by a
+    folder alone: IsADirectoryError where a file would take its place.
     The OSError of a disk without space for it names `path`.
     """
     workplace = None
@@ -35,8 +36,9 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary = workplace / path.name
         yield temporary
         if path.is_dir() and not path.is_symlink():
-            os.replace(path, workplace / "replaced")
-        os.replace(temporary, path)
+            _replace_folder(path, temporary, workplace / "replaced")
+        else:
+            os.replace(temporary, path)
     except OSError as error:
         if is_full(error):
             error.filename = str(path)
@@ -44,6 +46,18 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if workplace:
             shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _replace_folder(folder: Path, new: Path, aside: Path) -> None:
+    """Put `new` in the place of `folder`, which is there again where that fails."""
+    if new.is_file():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(folder))
+    os.replace(folder, aside)
+    try:
+        os.replace(new, folder)
+    except BaseException:
+        os.replace(aside, folder)
+        raise
 
 
 def is_full(error: OSError) -> bool:

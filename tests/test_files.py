@@ -74,3 +74,23 @@ def test_an_existing_file_is_refused_unless_forced(tmp_path: Path) -> None:
     refuse_existing(target, force=True)
     with pytest.raises(ExistsError, match=r"out\.txt is already there"):
         refuse_existing(target, force=False)
+
+
+def test_a_folder_that_nothing_takes_the_place_of_stays(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "old").touch()
+    with pytest.raises(FileNotFoundError), replacing(target):
+        pass
+    assert [path.name for path in target.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_never_replaces_a_folder(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "old").touch()
+    with pytest.raises(IsADirectoryError, match="out"):
+        write_text(target, "new")
+    assert [path.name for path in target.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [target]
