@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reidctl.data.images import read_image
+from reidctl.data.leakage import tested_people
 from reidctl.errors import ConfigError, ExistsError, suggestion
 from reidctl.files import replacing
 from reidctl.types import ReidData, Sample
@@ -37,8 +38,9 @@ def export_layout(
     """Write `data` below the data root `root` as `layout` (a key of FOLDERS); the folder, there when it is complete.
 
     The reader of that name gives back the same splits, cameras and identities; junk is left out. In Market-1501, where
-    identity 0 is a distractor, test people are numbered one higher if one of them is 0. JPEG files are copied,
-    everything else is encoded with `quality` (1…95); `workers` threads, by default a few more than processors.
+    identity 0 is a distractor, test people are numbered one higher if one of them is 0, and training people on from
+    them, for there a number is one person's in all parts. JPEG files are copied, everything else is encoded with
+    `quality` (1…95); `workers` threads, by default a few more than processors.
     Raises ExistsError when the folder holds something already, unless `force` replaces it, ConfigError for another
     layout, InputError for an image that cannot be read.
     """
@@ -66,11 +68,16 @@ def export_layout(
 
 def _market1501(data: ReidData) -> tuple[list[Entry], dict[str, str]]:
     """Where the images go, and no lists."""
-    people = {s.identity for s in (*data.query, *data.gallery)} - data.distractors
-    shift = int(0 in people)
+    tested, known = tested_people(data), dict(enumerate(data.train_identities))
+    shift = int(0 in tested)
+    first = max(tested, default=0) + shift + 1
 
     def test_number(sample: Sample) -> int:
         return 0 if sample.identity in data.distractors else sample.identity + shift
+
+    def train_number(sample: Sample) -> int:
+        number = known.get(sample.identity)
+        return first + sample.identity if number is None or number not in tested else number + shift
 
     def named(part: str, samples: Iterable[Sample], number: Callable[[Sample], int]) -> Iterator[Entry]:
         seen = Counter[tuple[int, int]]()
@@ -80,7 +87,7 @@ def _market1501(data: ReidData) -> tuple[list[Entry], dict[str, str]]:
             yield Entry(sample, f"{part}/{who:04d}_c{camera}s1_{seen[who, camera]:06d}_00.jpg")
 
     entries = [
-        *named("bounding_box_train", data.train, lambda sample: sample.identity + 1),
+        *named("bounding_box_train", data.train, train_number),
         *named("query", _people(data.query), test_number),
         *named("bounding_box_test", _people(data.gallery), test_number),
     ]

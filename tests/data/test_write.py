@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from reidctl.data.images import read_image
+from reidctl.data.leakage import shared_people
 from reidctl.data.write import export_layout
 from reidctl.errors import ConfigError, ExistsError, InputError
 from reidctl.registry import datasets
@@ -94,6 +95,25 @@ def test_test_people_are_numbered_higher_where_one_of_them_has_the_number_of_the
     found = _read("market1501", tmp_path)
     assert _labels(found.query) == [(1, 0), (5, 0)]
     assert _labels(found.gallery) == [(1, 1), (5, 1)]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_people_whose_numbers_nobody_compared_are_not_taken_for_each_other(
+    tmp_path: Path, data: ReidData, layout: str
+) -> None:
+    # Training label 1 and test identity 1 are two people: `data` does not say that they are one.
+    export_layout(data, tmp_path, layout)
+    assert shared_people(_read(layout, tmp_path), _read(layout, tmp_path)) == []
+
+
+def test_a_person_who_is_trained_on_and_tested_on_has_one_number(tmp_path: Path) -> None:
+    test = {"query": _samples((0, 0), (4, 0)), "gallery": _samples((0, 1), (4, 1))}
+    data = ReidData("leaky", train=_samples((0, 0), (1, 1), (2, 0)), train_identities=(9, 4, 2), **test)
+    export_layout(data, tmp_path, "market1501")
+    found = _read("market1501", tmp_path)
+    assert shared_people(found, found) == [5]
+    assert sorted(sample.camera for sample in found.train) == [0, 0, 1]
+    assert [s.camera for s in found.train if found.train_identities[s.identity] == 5] == [1]
 
 
 def test_jpeg_files_are_copied_byte_for_byte(tmp_path: Path) -> None:
