@@ -58,7 +58,7 @@ def find_lr(config: RunConfig, steps: int = STEPS, on_step: Callable[[], None] =
         average = 0.0
         with closing(run.batches):
             for number, (epoch, step, group) in zip(range(steps), _endless(run), strict=False):
-                rate = LOWEST * (HIGHEST / LOWEST) ** (number / (steps - 1))
+                rate = LOWEST * (HIGHEST / LOWEST) ** (number / max(steps - 1, 1))
                 loss = Reading(run.step(group, epoch, step, run.steps(epoch), rate)).numbers()[0]
                 average = SMOOTHING * average + (1 - SMOOTHING) * loss
                 found = average / (1 - SMOOTHING ** (number + 1))

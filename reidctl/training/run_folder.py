@@ -6,12 +6,12 @@ import csv
 import io
 import json
 import logging
-import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 from reidctl.config.schema import RunConfig
 from reidctl.errors import ExistsError, InputError
 from reidctl.files import remove_unfinished, replacing, write_text
+from reidctl.processor import processor
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,9 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove the results of an earlier run; files that no run writes stay."""
-        for file in (self.best, self.last, self.state, self.metrics, self.table, self.curves, self.log):
+        beside = (self.best.parent.glob(beside_peer(weights, "*").name) for weights in (self.best, self.last))
+        own = (self.best, self.last, self.state, self.metrics, self.table, self.curves, self.log)
+        for file in (*own, *chain.from_iterable(beside)):
             file.unlink(missing_ok=True)
 
     @contextmanager
@@ -116,6 +119,11 @@ class RunFolder:
             logger.warning("%s: no link to this run: %s", link, error.strerror)
 
 
+def beside_peer(weights: Path, number: int | str) -> Path:
+    """Where a peer's weights are kept, beside those of the network that it learns with; peers count from 1."""
+    return weights.with_stem(f"{weights.stem}-peer-{number}")
+
+
 @contextmanager
 def logged(path: Path) -> Iterator[None]:
     """Append the log of the library to a file, from INFO up, while the block runs."""
@@ -147,13 +155,14 @@ class _LogFile(logging.FileHandler):
 
 def environment(device: torch.device) -> dict[str, Any]:
     """Versions and hardware that the numbers of a run belong to."""
+    here = processor()
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "system": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
-        "processor": _processor(),
-        "cores": os.cpu_count(),
+        "processor": here.name,
+        "cores": here.cores,
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
     }
@@ -164,11 +173,3 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

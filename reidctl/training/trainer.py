@@ -22,7 +22,7 @@ from reidctl.training.learner import peer_configs
 from reidctl.training.loggers import told
 from reidctl.training.progress import EpochInfo, Observer, Plan, StepInfo, Unobserved
 from reidctl.training.run import Run, computing
-from reidctl.training.run_folder import RunFolder
+from reidctl.training.run_folder import RunFolder, beside_peer
 from reidctl.training.schedules import lr_at
 from reidctl.training.state import Progress, load_state, require_finite, save_state
 from reidctl.training.steps import named, report, steps, take_steps
@@ -234,5 +234,4 @@ def _save_weights(run: Run, path: Path, info: ArtefactInfo) -> None:
     """The checkpoint of the network, and beside it those of the networks that it learns with."""
     save_checkpoint(path, run.kept, run.config, info)
     for number, (config, peer) in enumerate(zip(peer_configs(run.config), run.learners[1:], strict=True), start=1):
-        beside = path.with_stem(f"{path.stem}-peer-{number}")
-        save_checkpoint(beside, peer.model, config, describe(peer.model, config))
+        save_checkpoint(beside_peer(path, number), peer.model, config, describe(peer.model, config))

@@ -32,6 +32,10 @@ def test_the_suggested_rate_lowers_the_loss(runs: Path) -> None:
     assert LOWEST < found.suggested < HIGHEST
 
 
+def test_a_single_step_is_taken_at_the_lowest_rate(runs: Path) -> None:
+    assert find_lr(tiny_config(runs), 1).rates == [LOWEST]
+
+
 def test_a_loss_that_is_never_finite_is_an_error(runs: Path) -> None:
     losses = tuple(LossSpec(name="linear", explode=identity) for identity in range(6))
     with pytest.raises(TrainingError, match="not finite at a learning rate of 1e-06"):

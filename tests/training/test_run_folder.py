@@ -8,7 +8,7 @@ import torch
 
 from reidctl.config import load_config
 from reidctl.errors import ExistsError, InputError
-from reidctl.training.run_folder import RunFolder
+from reidctl.training.run_folder import RunFolder, beside_peer
 from tests.training.stand_ins import tiny_config
 
 CPU = torch.device("cpu")
@@ -95,9 +95,14 @@ def test_clearing_takes_results_and_leaves_what_is_not_ours(runs: Path) -> None:
     folder = _opened(runs / "one")
     folder.append({"epoch": 1})
     (folder.path / "notes.txt").touch()
+    for weights in (folder.best, folder.last, *(beside_peer(kind, 2) for kind in (folder.best, folder.last))):
+        weights.parent.mkdir(exist_ok=True)
+        weights.touch()
     folder.clear()
     folder.require_free()
     assert folder.rows() == []
+    assert list(folder.best.parent.iterdir()) == []
+    folder.best.parent.rmdir()
     assert {file.name for file in folder.path.iterdir()} == {"config.yaml", "env.json", "notes.txt"}
 
 

@@ -223,6 +223,15 @@ def test_nothing_is_written_for_a_run_that_cannot_start(runs: Path) -> None:
     assert not runs.exists()
 
 
+def test_a_run_goes_on_with_another_cache_to_the_same_result(runs: Path, whole: dict[str, Any]) -> None:
+    with pytest.raises(MemoryError):
+        train(tiny_config(runs), observer=Watcher((2, 2), MemoryError()))
+    changes: dict[str, Any] = {"data_cache": "memory", "data_cache_dir": runs / "cache", "data_allow_leakage": True}
+    train(tiny_config(runs, **changes), resume=runs / "tiny")
+    found = _result(RunFolder(runs / "tiny"))
+    assert (found["rows"], found["moments"]) == (whole["rows"], whole["moments"])
+
+
 def test_going_on_as_another_run_is_refused(runs: Path) -> None:
     train(tiny_config(runs, train_epochs=1))
     with pytest.raises(ConfigError, match=r"train\.lr: the run to go on with has 0.01, not 0.5"):
