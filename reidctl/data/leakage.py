@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reidctl.types import ReidData, Sample
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def shared_images(train: Iterable[Sample], test: Iterable[Sample]) -> list[Sample]:
@@ -25,6 +29,11 @@ def tested_people(data: ReidData) -> set[int]:
     return {sample.identity for sample in (*data.query, *data.gallery) if sample.identity >= 0} - data.distractors
 
 
+def key_of(image: Path | Callable[[], Image]) -> Hashable:
+    """What tells a picture's source from others: itself, or the object where it is one that cannot be hashed."""
+    return image if isinstance(image, Hashable) else id(image)
+
+
 def _origin(sample: Sample) -> Hashable:
     if isinstance(sample.image, Path):
         try:
@@ -32,4 +41,4 @@ def _origin(sample: Sample) -> Hashable:
         except OSError:
             return sample.image
         return found.st_dev, found.st_ino
-    return sample.image if isinstance(sample.image, Hashable) else id(sample.image)
+    return key_of(sample.image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reidctl.data.names import distinct
 from reidctl.errors import InputError
 from reidctl.types import Sample
 
@@ -14,7 +15,8 @@ def listed_images(path: Path) -> tuple[Sample, ...]:
     """The images of a folder (with those below it, by path) or named by the lines of a text file, or the one image.
 
     They are nobody's: identity -1, camera 0. Paths in a list count from the list's folder. Names are the paths without
-    suffix below the folder, with `/` as `__`. Raises InputError where there is nothing.
+    suffix below the folder, with `/` as `__`, numbered where two would be called alike. Raises InputError where there
+    is nothing.
     """
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
@@ -25,7 +27,8 @@ def listed_images(path: Path) -> tuple[Sample, ...]:
     if not files:
         raise InputError(f"{path}: no images", f"images end in {', '.join(sorted(SUFFIXES))}")
     base = path if path.is_dir() else path.parent
-    return tuple(Sample(file, _name(file, base), identity=-1, camera=0) for file in files)
+    names = distinct([_name(file, base) for file in files])
+    return tuple(Sample(file, name, identity=-1, camera=0) for file, name in zip(files, names, strict=True))
 
 
 def _read_list(path: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from reidctl.config.schema import DataConfig
 from reidctl.data.checking import bad_images
 from reidctl.data.leakage import shared_images, shared_people
 from reidctl.data.matching import no_match_cause, unmatched
+from reidctl.data.names import distinct
 from reidctl.data.problems import Problem, Report, listed, refuse
 from reidctl.errors import InputError, PluginError
 from reidctl.registry import datasets
@@ -56,7 +57,7 @@ def load_targets(config: DataConfig) -> list[ReidData]:
         load_target(spec, config.root, config.on_bad_image, f"data.targets.{i}")
         for i, spec in enumerate(config.targets)
     ]
-    names = _distinct([target.name for target in targets])
+    names = distinct([target.name for target in targets])
     return [replace(target, name=name) for target, name in zip(targets, names, strict=True)]
 
 
@@ -67,8 +68,8 @@ def load_target(spec: Spec, root: Path, on_bad_image: OnBadImage = "error", at: 
     bad = _judged(data, found, (*data.query, *data.gallery), on_bad_image)
     data = replace(
         data,
-        query=tuple(sample for sample in data.query if sample.image not in bad),
-        gallery=tuple(sample for sample in data.gallery if sample.image not in bad),
+        query=tuple(_usable(data.query, bad)),
+        gallery=tuple(_usable(data.gallery, bad)),
     )
     _require_test(data)
     return data
@@ -96,7 +97,7 @@ def _sources(config: DataConfig) -> list[ReidData]:
         if config.combineall:
             data = _with_test_images(data)
         bad = _judged(data, found, data.train, config.on_bad_image)
-        data = _trained_on(data, [sample for sample in data.train if sample.image not in bad])
+        data = _trained_on(data, _usable(data.train, bad))
         if not data.train:
             raise InputError(
                 f"data set '{data.name}' has no training images",
@@ -122,6 +123,10 @@ def _judged(data: ReidData, found: list[Problem], samples: Sequence[Sample], on_
         )
     logger.warning("data set '%s': %s skipped: %s", data.name, count, listed(problems))
     return set(bad)
+
+
+def _usable(samples: Sequence[Sample], bad: set[Path]) -> list[Sample]:
+    return [sample for sample in samples if not (isinstance(sample.image, Path) and sample.image in bad)]
 
 
 def _with_test_images(data: ReidData) -> ReidData:
@@ -207,13 +212,3 @@ def _require_test(data: ReidData) -> None:
         raise InputError(
             f"data set '{data.name}': no query has a match from another camera in the gallery: {cause}", hint
         )
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The names, those given again with -2, -3, … so that no result hides another."""
-    seen = Counter[str]()
-    found = []
-    for name in names:
-        seen[name] += 1
-        found.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
-    return found

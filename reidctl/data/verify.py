@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reidctl.data.checking import parallel, require_file
 from reidctl.data.images import ImageError, read_image
-from reidctl.data.leakage import shared_images, shared_people
+from reidctl.data.leakage import key_of, shared_images, shared_people
 from reidctl.data.matching import no_match_cause, unmatched
 from reidctl.data.problems import Problem
 from reidctl.data.statistics import first_seen
@@ -38,7 +38,7 @@ def verify(data: ReidData, progress: Callable[[int], None] | None = None) -> lis
 def _unusable(data: ReidData, progress: Callable[[int], None] | None) -> Iterator[Problem]:
     """Images that cannot be read, and copies of others; only files that share their size have their bytes compared."""
     parts = {"train": data.train, "query": data.query, "gallery": data.gallery}
-    distinct = {sample.image: (part, sample) for part, samples in parts.items() for sample in samples}
+    distinct = {key_of(sample.image): (part, sample) for part, samples in parts.items() for sample in samples}
     sizes = {image: _size(image) for image in distinct if isinstance(image, Path)}
     often = Counter(sizes.values())
     shared = {image for image, size in sizes.items() if size and often[size] > 1}
@@ -48,7 +48,7 @@ def _unusable(data: ReidData, progress: Callable[[int], None] | None) -> Iterato
         if isinstance(found, Problem):
             yield found
         elif found:
-            here = distinct[sample.image]
+            here = distinct[key_of(sample.image)]
             part, twin = first.setdefault(found, here)
             if twin is not sample:
                 other = ", which shows another person" if _differ((part, twin), here) else ""
@@ -66,7 +66,7 @@ def _open(shared: set[Path], sample: Sample) -> Problem | bytes | None:
         return Problem(error.kind, sample.name, str(error))
     except ReidError as error:
         return Problem("unreadable", sample.name, str(error))
-    if image not in shared or not isinstance(image, Path):
+    if not isinstance(image, Path) or image not in shared:
         return None
     with image.open("rb") as file:
         return hashlib.file_digest(file, "blake2b").digest()

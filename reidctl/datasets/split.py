@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from reidctl.data.names import distinct
 from reidctl.datasets.layout import relabelled
 from reidctl.errors import InputError
 from reidctl.types import ReidData, Sample
@@ -94,10 +95,5 @@ def _natural(text: str) -> tuple[list[tuple[bool, int, str]], str]:
 
 def _file_names(records: Sequence[Record]) -> list[str]:
     """Paths without suffix, `/` as `__`; where two would be called alike, the later ones are numbered."""
-    seen = Counter[str]()
-    found = []
-    for record in records:
-        name = "__".join(part for part in record.below.with_suffix("").parts if part not in ("..", "/"))
-        seen[name] += 1
-        found.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
-    return found
+    belows = (record.below.with_suffix("").parts for record in records)
+    return distinct(["__".join(part for part in parts if part not in ("..", "/")) for parts in belows])

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from reidctl.config.schema import DataConfig, RunConfig
 from reidctl.data.draws import derived_seed
 from reidctl.data.loader import Batch, normalize, train_batches
+from reidctl.data.names import distinct
 from reidctl.data.sources import load_data
 from reidctl.errors import ConfigError
 from reidctl.training.averaging import Average
@@ -109,9 +110,7 @@ class Run:
     @property
     def loss_names(self) -> list[str]:
         """One name for each loss; a name that comes again is numbered."""
-        names = [spec.name for spec in self.config.losses]
-        places = [names[:index].count(name) + 1 for index, name in enumerate(names)]
-        return [name if place == 1 else f"{name}-{place}" for name, place in zip(names, places, strict=True)]
+        return distinct([spec.name for spec in self.config.losses])
 
     @property
     def compiled(self) -> bool:

@@ -14,6 +14,13 @@ def test_a_folder_is_read_with_those_below_it_by_path(tmp_path: Path) -> None:
     assert {(sample.identity, sample.camera) for sample in listed_images(tmp_path)} == {(-1, 0)}
 
 
+def test_images_that_differ_in_suffix_or_folder_alone_have_names_of_their_own(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png", "b/c.jpg", "b__c.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [sample.name for sample in listed_images(tmp_path)] == ["a", "a-2", "b__c", "b__c-2"]
+
+
 def test_a_list_counts_from_its_own_folder(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("x/1.jpg\n\n 2.jpg \n")
     assert [sample.image for sample in listed_images(tmp_path / "list.txt")] == [

@@ -124,6 +124,24 @@ def test_query_and_gallery_images_of_one_person_share_a_label(offer: Callable[..
     assert found.query == found.gallery == ()
 
 
+@dataclass
+class Mutable:
+    """A drawn picture that no set can hold."""
+
+    name: str
+
+    def __call__(self) -> Image.Image:
+        return Image.new("RGB", (2, 4))
+
+
+def test_drawn_pictures_need_no_hash(offer: Callable[..., None]) -> None:
+    shots = [Sample(Mutable(name), name, 0, camera) for name, camera in (("t", 0), ("q", 0), ("g", 1))]
+    offer(drawn=_fixed(ReidData("drawn", *((shot,) for shot in shots))))
+    config = _config("drawn").model_copy(update={"targets": (Spec(name="drawn"),)})
+    source, [target] = load_data(config)
+    assert [sample.name for sample in (*source.train, *target.query, *target.gallery)] == ["t", "q", "g"]
+
+
 def test_junk_never_becomes_a_class(offer: Callable[..., None]) -> None:
     junk = ReidData(
         "junk", (Sample(Drawn("t"), "t", 0, 0),), (Sample(Drawn("q"), "q", 5, 0),), (Sample(Drawn("j"), "j", -1, 1),)

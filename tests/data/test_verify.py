@@ -1,6 +1,7 @@
 """Every kind of fault, made by hand, is reported once and by its name; a sound data set has none."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,21 @@ def test_files_of_one_size_are_no_copies(tmp_path: Path) -> None:
         samples.append(Sample(path, path.stem, 0, number))
     assert len({path.stat().st_size for path in tmp_path.iterdir()}) == 1
     assert verify(ReidData("some", train=tuple(samples))) == []
+
+
+@dataclass
+class Mutable:
+    """A drawn picture that no set can hold."""
+
+    level: int
+
+    def __call__(self) -> Image.Image:
+        return Image.new("RGB", (4, 8), (self.level, 0, 0))
+
+
+def test_drawn_pictures_need_no_hash() -> None:
+    first, again = Sample(Mutable(1), "a", 0, 0), Sample(Mutable(1), "b", 0, 1)
+    assert verify(ReidData("drawn", train=(first, again))) == []
 
 
 def test_a_link_to_a_training_image_is_trained_on_and_a_copy(root: Path) -> None:
