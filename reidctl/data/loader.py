@@ -142,7 +142,8 @@ def train_batches(
     batches = TrainBatches(data.train, transforms, sampler, workers=config.workers, pin_memory=pin_memory, cache=cache)
     if not batches.steps(0):
         raise InputError(
-            f"data set '{data.name}': its {len(data.train)} training images do not fill a batch of {batch_size}",
+            f"data set '{data.name}': its {len(data.train)} training images do not fill a batch of "
+            f"{batch_size * num_replicas}",
             "lower train.batch_size",
         )
     return batches

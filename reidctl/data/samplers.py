@@ -37,10 +37,11 @@ class IdentitySampler(PooledSampler):
         batch, pools = self.batch_size * self.num_replicas, self.pools()
         identities = batch // self.images_per_identity
         if len(pools) < identities:
+            most = len(pools) // self.num_replicas * self.num_replicas * self.images_per_identity
             raise InputError(
                 f"a batch of {batch} with {self.images_per_identity} images per identity takes {identities} "
                 f"identities, the training images show {len(pools)}",
-                f"train.batch_size can be {len(pools) // self.num_replicas * self.images_per_identity} at most",
+                f"train.batch_size can be {most} at most" if most else f"start {len(pools)} processes at most",
             )
         return identity_groups(pools, identities, self.images_per_identity, *self.generators())
 

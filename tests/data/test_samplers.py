@@ -280,6 +280,15 @@ def test_too_few_identities_for_a_batch_are_refused() -> None:
     assert error.value.hint == "train.batch_size can be 40 at most"
 
 
+def test_what_a_batch_can_be_is_told_of_all_processes_together() -> None:
+    with pytest.raises(InputError, match=r"a batch of 64 .* takes 16 identities") as error:
+        list(build_sampler("identity", LABELS, 32, 4, seed=0, num_replicas=2))
+    assert error.value.hint == "train.batch_size can be 40 at most"
+    with pytest.raises(InputError) as error:
+        list(build_sampler("identity", LABELS, 4, 4, seed=0, num_replicas=12))
+    assert error.value.hint == "start 10 processes at most"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_images_are_refused(name: str) -> None:
     with pytest.raises(InputError, match="no training image"):
