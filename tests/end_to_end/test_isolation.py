@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reidctl.config import RunConfig, load_config
+from reidctl.config.legacy import convert
 from reidctl.config.ownership import read_stored
 from reidctl.config.parts import check_parts
 from reidctl.conformance import Question, examine
@@ -136,6 +137,7 @@ def test_one_that_takes_a_name_of_ours_is_refused_with_both_names_and_presets_ke
         assert loaded.config.losses[0].name == "reidctl:am_softmax"
     stored = RunConfig.model_validate({"losses": [{"name": "am_softmax"}, {"name": "triplet"}]}, strict=False)
     assert [spec.name for spec in read_stored(stored.model_dump_json()).losses] == ["reidctl:am_softmax", "triplet"]
+    assert convert("loss: {name: am_softmax}").values["losses"][0]["name"] == "reidctl:am_softmax"
     written = cli("config", "show", "--preset", "retail-0267", "--set", "losses=[am_softmax]")
     assert "is offered by acme-ring 1.2 and reidctl " in error_line(written.err)
 

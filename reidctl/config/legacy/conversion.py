@@ -14,10 +14,12 @@ from reidctl.config.legacy.keys import ALIASES, KEYS, fate
 from reidctl.config.legacy.losses import losses
 from reidctl.config.legacy.settings import Settings, read_settings
 from reidctl.config.legacy.transforms import transforms
+from reidctl.config.ownership import owned
 from reidctl.config.parts import parts
 from reidctl.config.render import WIDTH, render
 from reidctl.config.schema import RunConfig
 from reidctl.errors import UnknownName, nearest
+from reidctl.plugins import OWN
 from reidctl.validation import first_of, problems, short
 
 Account = tuple[str, Any, str]
@@ -74,7 +76,7 @@ def convert(source: Path | str) -> Conversion:
     ConfigError where the file cannot be read, a value has the wrong type, or the outcome is no valid configuration.
     """
     settings = read_settings(source)
-    values = _values(settings)
+    values = owned(_values(settings), OWN)
     config = problems(RunConfig, values)
     if isinstance(config, list):
         raise first_of(config, ": ".join(part for part in (settings.where, config[0].key) if part))
