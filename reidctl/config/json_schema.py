@@ -6,20 +6,10 @@ import logging
 from typing import Any
 
 from reidctl import registry as registries
+from reidctl.config.places import PLACES
 from reidctl.config.schema import RunConfig
 from reidctl.errors import ReidError
 from reidctl.registry import Registry
-
-_PLACES = (
-    (("model",), registries.models, False),
-    (("train", "mutual"), registries.models, True),
-    (("losses",), registries.losses, True),
-    (("data", "sources"), registries.datasets, True),
-    (("data", "targets"), registries.datasets, True),
-    (("data", "transforms"), registries.transforms, True),
-    (("data", "batch_transforms"), registries.batch_transforms, True),
-    (("loggers",), registries.loggers, True),
-)
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +21,7 @@ def json_schema() -> dict[str, Any]:
     # A file says only what differs from its preset and the defaults.
     schema.pop("required", None)
     definitions = schema["$defs"]
-    for path, registry, many in _PLACES:
+    for path, registry in PLACES.items():
         choices = f"{registry.kind}-part"
         if choices not in definitions:
             definitions[choices] = {"anyOf": [*_parts(registry, definitions), *_names(registry)]}
@@ -41,9 +31,8 @@ def json_schema() -> dict[str, Any]:
         field = holder["properties"][path[-1]]
         reference = {"$ref": f"#/$defs/{choices}"}
         kept = {key: field[key] for key in ("description", "default") if key in field}
-        holder["properties"][path[-1]] = (
-            {**kept, "type": "array", "items": reference} if many else {**kept, **reference}
-        )
+        many = field.get("type") == "array"
+        holder["properties"][path[-1]] = kept | ({"type": "array", "items": reference} if many else reference)
     return schema
 
 

@@ -9,22 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from reidctl import registry as registries
+from reidctl.config.places import PLACES
 from reidctl.config.schema import RunConfig
 from reidctl.plugins import OWN
 from reidctl.registry import Registry
-
-PLACES: dict[tuple[str, ...], Registry] = {
-    ("model",): registries.models,
-    ("train", "mutual"): registries.models,
-    ("losses",): registries.losses,
-    ("data", "sources"): registries.datasets,
-    ("data", "targets"): registries.datasets,
-    ("data", "transforms"): registries.transforms,
-    ("data", "batch_transforms"): registries.batch_transforms,
-    ("loggers",): registries.loggers,
-}
-"""Where a configuration names parts, one or a list."""
 
 
 def owned(values: dict[str, Any], package: str) -> dict[str, Any]:

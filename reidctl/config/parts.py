@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from reidctl import registry as registries
 from reidctl.config.layers import Layer
 from reidctl.config.loaded import Loaded
+from reidctl.config.places import PLACES
 from reidctl.config.schema import RunConfig
 from reidctl.errors import UnknownName
-from reidctl.validation import first_of, problems
+from reidctl.validation import first_of, problems, validate
 
 if TYPE_CHECKING:
     from reidctl.config.reader import KeyPath
@@ -21,19 +23,15 @@ if TYPE_CHECKING:
 
 def parts(config: RunConfig) -> Iterator[tuple[KeyPath, Registry, Spec]]:
     """Every part that `config` names, with the key path it stands at."""
-    yield ("model",), registries.models, config.model
-    yield from ((("train", "mutual", i), registries.models, spec) for i, spec in enumerate(config.train.mutual))
-    yield from ((("losses", i), registries.losses, spec) for i, spec in enumerate(config.losses))
-    yield from ((("data", "sources", i), registries.datasets, spec) for i, spec in enumerate(config.data.sources))
-    yield from ((("data", "targets", i), registries.datasets, spec) for i, spec in enumerate(config.data.targets))
-    yield from (
-        (("data", "transforms", i), registries.transforms, spec) for i, spec in enumerate(config.data.transforms)
-    )
-    yield from (
-        (("data", "batch_transforms", i), registries.batch_transforms, spec)
-        for i, spec in enumerate(config.data.batch_transforms)
-    )
-    yield from ((("loggers", i), registries.loggers, spec) for i, spec in enumerate(config.loggers))
+    for place, registry in PLACES.items():
+        path: KeyPath = place
+        named: Any = config
+        for step in place:
+            named = getattr(named, step)
+        if isinstance(named, tuple):
+            yield from (((*path, index), registry, spec) for index, spec in enumerate(named))
+        else:
+            yield path, registry, named
 
 
 def check_names(loaded: Loaded) -> None:
@@ -79,13 +77,15 @@ def check_parts(loaded: Loaded) -> None:
 
 
 def with_defaults(config: RunConfig) -> RunConfig:
-    """`config` with every parameter of every part written out, as a run folder and a checkpoint keep it."""
+    """`config` with every parameter of every part written out, as a run folder and a checkpoint keep it.
+
+    ConfigError for a parameter that does not fit, as from `check_parts`, for configurations that were made in Python.
+    """
     values = config.model_dump(mode="json")
     for path, registry, spec in parts(config):
-        model = registry.parameters(spec.name)
-        checked = model.model_validate_json(model.model_validate(spec.parameters, strict=False).model_dump_json())
+        checked = validate(registry.parameters(spec.name), spec.parameters, at=".".join(map(str, path)))
         place: Any = values
         for step in path[:-1]:
             place = place[step]
         place[path[-1]].update(checked.model_dump(mode="json"))
-    return RunConfig.model_validate_json(RunConfig.model_validate(values, strict=False).model_dump_json())
+    return RunConfig.model_validate_json(json.dumps(values))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reidctl.config import RunConfig, load_config
+from reidctl.config import LossSpec, RunConfig, load_config
 from reidctl.config.parts import check_parts, parts, with_defaults
 from reidctl.errors import ConfigError
 from reidctl.registry import presets
@@ -53,6 +53,13 @@ def test_writing_parameters_out_changes_nothing_else_and_is_done_once(preset: st
 def test_written_out_a_batch_transform_has_all_its_parameters() -> None:
     config = load_config(sets=["data.batch_transforms=[{name: mixup, alpha: 0.4}]"]).config
     assert [spec.parameters for spec in with_defaults(config).data.batch_transforms] == [{"p": 1.0, "alpha": 0.4}]
+
+
+def test_a_wrong_parameter_of_a_configuration_made_in_python_names_its_key() -> None:
+    with pytest.raises(ConfigError, match=r"^losses\.0\.margn: no such key"):
+        with_defaults(RunConfig(losses=(LossSpec(name="triplet", margn=0.2),)))
+    with pytest.raises(ConfigError, match=r"^losses\.0\.margin: should be a number"):
+        with_defaults(RunConfig(losses=(LossSpec(name="triplet", margin="0.2"),)))
 
 
 def test_written_out_the_default_loss_has_all_its_parameters() -> None:
