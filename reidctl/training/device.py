@@ -97,9 +97,14 @@ def explained() -> Iterator[None]:
             raise InputError(
                 f"a process that reads images died: {reason}", "it ran out of memory, mostly: lower data.workers"
             ) from error
-        if "deterministic" in reason and torch.are_deterministic_algorithms_enabled():
+        if is_not_deterministic(error):
             raise ConfigError(f"deterministic: {reason}", "set deterministic to false") from error
         raise
+
+
+def is_not_deterministic(error: Exception) -> bool:
+    """Whether torch raised `error` for want of an algorithm that always gives the same result."""
+    return "deterministic" in str(error) and torch.are_deterministic_algorithms_enabled()
 
 
 def _space(error: OSError) -> tuple[str, str]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from reidctl.errors import ReidError
 from reidctl.registry import batch_transforms
+from reidctl.training.blame import blamed
 from reidctl.types import Mixed, Spec
 
 BatchTransform = Callable[[Tensor, Tensor], Mixed]
@@ -30,12 +30,8 @@ class Mixer:
         if not self._transforms:
             return Mixed(images, labels, 1.0)
         name, transform = self._transforms[int(torch.randint(len(self._transforms), ()))]
-        try:
+        with blamed(batch_transforms, name):
             mixed = transform(images, labels)
-        except (ReidError, torch.OutOfMemoryError):
-            raise
-        except Exception as cause:
-            raise batch_transforms.find(name).fault(f"failed: {type(cause).__name__}: {cause}") from cause
         if not (
             isinstance(mixed, Mixed) and mixed.images.shape == images.shape and mixed.partners.shape == labels.shape
         ):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from reidctl.config.schema import LossSpec
 from reidctl.errors import ConfigError, PluginError
 from reidctl.registry import losses
+from reidctl.training.blame import blamed
 from reidctl.training.mixing import shared
 from reidctl.types import Mixed
 from reidctl.validation import given_names
@@ -84,13 +85,13 @@ class Objective(nn.ModuleList):
             if name in self._wanted and method is not None:
                 with torch.set_grad_enabled(name == "logits" and torch.is_grad_enabled()):
                     given[name] = method(embeddings, given)
-        values = [
-            shared(partial(loss, **_picked(given, asked)), embeddings, labels, mixed)
-            for loss, asked in zip(self, self._asked, strict=True)
-        ]
-        for name, value in zip(self._names, values, strict=True):
+        values = []
+        for name, loss, asked in zip(self._names, self, self._asked, strict=True):
+            with blamed(losses, name):
+                value = shared(partial(loss, **_picked(given, asked)), embeddings, labels, mixed)
             if value.ndim:
                 raise losses.find(name).fault(f"gives values of shape {tuple(value.shape)}, not a scalar")
+            values.append(value)
         return torch.stack(values)
 
     @torch.no_grad()
@@ -123,9 +124,11 @@ class Objective(nn.ModuleList):
                 )
             if needed and what in OF_OTHERS and OF_OTHERS[what] not in others:
                 raise ConfigError(f"{at}: '{name}' needs {OF_OTHERS[what]}, which is not set")
-            if needed and what in OF_A_CLASSIFIER and self._methods[what] is None:
+            # Peers have the same losses, and give logits where these do.
+            method = "logits" if what == "peer_logits" else what
+            if needed and method in OF_A_CLASSIFIER and self._methods[method] is None:
                 raise ConfigError(
-                    f"{at}: '{name}' needs the {what} of a loss that classifies, and none is listed",
+                    f"{at}: '{name}' needs the {method} of a loss that classifies, and none is listed",
                     "list one beside it, such as am_softmax",
                 )
 

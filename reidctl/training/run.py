@@ -15,7 +15,9 @@ from reidctl.data.loader import Batch, normalize, train_batches
 from reidctl.data.names import distinct
 from reidctl.data.sources import load_data
 from reidctl.errors import ConfigError
+from reidctl.registry import models
 from reidctl.training.averaging import Average
+from reidctl.training.blame import blamed
 from reidctl.training.checkpoint import build_model, embedding_dim, require_embeddings
 from reidctl.training.compiling import forward_of, is_worth_it
 from reidctl.training.device import algorithms, explained, lower_precision, resolve_precision, seed_step
@@ -173,7 +175,7 @@ class Run:
         with torch.autocast(self.device.type, self._lower or torch.bfloat16, enabled=self._lower is not None):
             mixed = self._mix(normalize(images, self.config.data.image), labels)
             with self.processes.own_draws(), self._norms:
-                found = [learner.forward(mixed.images) for learner in self.learners]  # [B, D] each
+                found = [self._embedded(mixed.images, number) for number in range(len(self.learners))]  # [B, D] each
         for rows, name, dim in zip(found, self._model_names, self._dims, strict=True):
             require_embeddings(rows, name, len(labels), dim)
         # From here on all processes compute the same, of the whole batch.
@@ -191,6 +193,11 @@ class Run:
         total = torch.stack([each @ self._weights for each in parts]).sum()
         top1 = shared(self.losses.top1, embeddings[0], labels, mixed)
         return total, torch.cat([total.detach()[None], parts[0].detach(), top1[None]])
+
+    def _embedded(self, images: Tensor, number: int) -> Tensor:
+        """What the network of a learner makes of images [B, 3, H, W], before anything is required of it."""
+        with blamed(models, self._model_names[number]):
+            return self.learners[number].forward(images)
 
     def _of_all(self, batch: Batch, labels: Tensor) -> tuple[Tensor, list[int]]:
         """The labels and indices of the batches of all processes."""

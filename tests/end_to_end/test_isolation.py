@@ -152,7 +152,7 @@ from PIL import Image
 from reidctl.types import ArtefactInfo, ImageSpec, ReidData, Sample
 from torch import nn
 
-Fault = Literal["none", "constructor", "shape"]
+Fault = Literal["none", "constructor", "shape", "error"]
 
 
 class Net(nn.Module):
@@ -167,6 +167,8 @@ class Net(nn.Module):
         return self.mix(images)
 
     def forward(self, images):
+        if self.fault == "error":
+            raise ValueError("no wool left")
         maps = self.feature_maps(images)
         return maps if self.fault == "shape" else maps.mean(dim=(2, 3))
 
@@ -177,6 +179,8 @@ class Spread(nn.Module):
         self.fault = fault
 
     def forward(self, embeddings, labels):
+        if self.fault == "error":
+            raise ValueError("no thread left")
         values = embeddings.square().sum(dim=1)
         return values if self.fault == "shape" else values.mean()
 
@@ -258,6 +262,14 @@ TRAINED = [
     (
         "losses.0.fault=shape",
         "loss 'faulty_loss' from acme-faulty 1.2 (acme_faulty:Spread) gives values of shape (4,), not a scalar",
+    ),
+    (
+        "model.fault=error",
+        "model 'faulty_net' from acme-faulty 1.2 (acme_faulty:Net) failed: ValueError: no wool left",
+    ),
+    (
+        "losses.0.fault=error",
+        "loss 'faulty_loss' from acme-faulty 1.2 (acme_faulty:Spread) failed: ValueError: no thread left",
     ),
     ("data.transforms.1.fault=shape", "transform Gray from acme-faulty 1.2 (acme_faulty) makes no RGB picture of "),
     (

@@ -122,6 +122,23 @@ def test_a_loss_that_asks_for_what_there_is_not_is_refused() -> None:
         objective(LossSpec(name="greedy"))
 
 
+class OfPeers(nn.Module):
+    """Asks for the logits of others alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def forward(self, embeddings: Tensor, labels: Tensor, *, peer_logits: list[Tensor]) -> Tensor:
+        return torch.stack([each.mean() for each in peer_logits]).sum()
+
+
+def test_a_loss_of_peers_logits_needs_a_loss_that_classifies(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, losses, "of_peers", OfPeers)
+    specs, options = (LossSpec(name="of_peers"),), {"embedding_dim": 4, "class_counts": COUNTS}
+    with pytest.raises(ConfigError, match=r"losses\.0: 'of_peers' needs the logits of a loss that classifies"):
+        Objective(specs, **options, others=["train.mutual"])
+
+
 def test_top_1_is_that_of_the_original() -> None:
     folder = Path(__file__).parents[1] / "parity"
     arrays = np.load(folder / "evaluation.npz")
