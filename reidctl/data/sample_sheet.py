@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from reidctl.data.images import read_image
+from reidctl.data.leakage import tested_people
 from reidctl.data.statistics import first_seen
 from reidctl.errors import InputError, ReidError
 from reidctl.files import replacing
@@ -29,7 +30,9 @@ def draw_samples(data: ReidData, path: Path) -> Path:
     red where that cannot be read, grey where there is none. The kind of file follows the suffix.
     Raises InputError for a data set without images and a suffix that names no kind of picture.
     """
-    rows = [*_rows("train", data.train, data.train_identities), *_rows("test", (*data.query, *data.gallery))]
+    people = tested_people(data)
+    tested = [sample for sample in (*data.query, *data.gallery) if sample.identity in people]
+    rows = [*_rows("train", data.train, data.train_identities), *_rows("test", tested)]
     if not rows:
         raise InputError(f"data set '{data.name}' has no images to draw")
     sheet = _sheet(rows)

@@ -40,6 +40,12 @@ def test_people_are_rows_and_cameras_columns(tmp_path: Path) -> None:
     assert _cells(path, 2, 2) == [[BLUE, RED], [PAPER, BLUE]]
 
 
+def test_junk_and_distractors_are_nobody(tmp_path: Path) -> None:
+    shots = tuple(Sample(Blue(), str(identity), identity, 0) for identity in (-1, 0, 5))
+    data = ReidData("some", query=shots[2:], gallery=shots, distractors=frozenset({0}))
+    assert _cells(draw_samples(data, tmp_path / "sheet.png"), 1, 1) == [[BLUE]]
+
+
 def test_of_many_people_some_are_drawn(tmp_path: Path) -> None:
     people = tuple(Sample(Blue(), f"{n}", n, 0) for n in range(5 * PEOPLE))
     path = draw_samples(ReidData("some", train=people), tmp_path / "sheet.png")
