@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt
 from pydantic import Field
 from torch import Tensor, nn
 
+from reidctl.errors import ConfigError
 from reidctl.losses.class_counts import class_weights, required
 from reidctl.losses.cosine import CosineClassifier
 from reidctl.losses.cross_entropy import (
@@ -38,7 +40,7 @@ class AMSoftmax(nn.Module):
     penalty times its entropy, never below 0, times the weight of its class; p is the probability of its class. The
     result is the mean over the samples whose loss is not 0, and 0 when there is none. The PR product leaves the value
     as it is and multiplies the gradient of every cosine by 1 / sine, at most by 1000.
-    class_counts [C]: training images of each class.
+    class_counts [C]: training images of each class. ConfigError for an angle of pi or more.
     """
 
     def __init__(
@@ -74,6 +76,9 @@ class AMSoftmax(nn.Module):
         class_counts: Tensor | None = None,
     ) -> None:
         super().__init__()
+        if margin_type == "arc" and margin >= math.pi:
+            degrees = f"{margin:g} degrees are {math.radians(margin):.3g}"
+            raise ConfigError(f"am_softmax: margin {margin:g} is no angle below pi", f"it is in radians: {degrees}")
         self.margin, self.scale, self.margin_type, self.pr_product = margin, scale, margin_type, pr_product
         self.label_smoothing, self.confidence_penalty = label_smoothing, confidence_penalty
         self.focal_gamma, self.symmetric, self.scale_schedule = focal_gamma, symmetric, scale_schedule

@@ -238,3 +238,11 @@ def test_bfloat16_autocast_computes_in_float32() -> None:
 
 def test_an_empty_batch_gives_zero() -> None:
     assert am_softmax()(torch.empty(0, 4), torch.empty(0, dtype=torch.int64)).item() == 0
+
+
+def test_an_angle_of_half_a_turn_or_more_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"margin 28\.6 is no angle below pi") as error:
+        am_softmax(margin=28.6, margin_type="arc")
+    assert error.value.hint == "it is in radians: 28.6 degrees are 0.499"
+    am_softmax(margin=28.6, margin_type="cos")
+    am_softmax(margin=3.14, margin_type="arc")
