@@ -239,6 +239,8 @@ def test_data_that_fill_no_batch_are_refused(sampler: str) -> None:
     config = DataConfig(sampler=sampler, images_per_identity=2, workers=0)
     with pytest.raises(InputError, match=r"batch"):
         train_batches(ReidData("some", SAMPLES), config, batch_size=48, seed=0)
+    with pytest.raises(InputError, match="a batch of 48"):
+        train_batches(ReidData("some", SAMPLES), config, batch_size=16, seed=0, num_replicas=3)
 
 
 @pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
