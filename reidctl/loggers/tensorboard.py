@@ -33,16 +33,16 @@ class TensorBoard:
             ) from error
         self._open, self._folder, self._every = SummaryWriter, folder / "tensorboard", every
         self._writer: SummaryWriter | None = None
-        self._steps = 0
+        self._steps = self._steps_of_epoch = 0
 
     def on_start(self, plan: Plan) -> None:
         """Nothing is known yet of where the run stands."""
+        self._steps_of_epoch = plan.steps
 
     def on_step(self, step: StepInfo) -> None:
         """A point of every curve, at every so many steps."""
         self._steps = (step.epoch - 1) * step.steps + step.step
-        if self._writer is None:
-            self._writer = self._open(str(self._folder), purge_step=self._steps)
+        self._begin(self._steps)
         if self._steps % self._every:
             return
         top1 = {} if step.top1 is None else {"top1": step.top1}
@@ -51,6 +51,10 @@ class TensorBoard:
 
     def on_epoch(self, epoch: EpochInfo) -> None:
         """The metrics of its test, and its speed, at its last step."""
+        if self._writer is None:
+            # The run goes on where all steps were taken and the test was not done.
+            self._steps = epoch.epoch * self._steps_of_epoch
+            self._begin(self._steps + 1)
         found = {name.replace(".", "/", 1): value for name, value in epoch.tested().items()}
         self._write({"images_per_second": epoch.images_per_second, **found})
 
@@ -58,6 +62,11 @@ class TensorBoard:
         """Write what is still in memory."""
         if self._writer:
             self._writer.close()
+
+    def _begin(self, step: int) -> None:
+        """Open the events, once; what an earlier process wrote of `step` and later ones is taken back."""
+        if self._writer is None:
+            self._writer = self._open(str(self._folder), purge_step=step)
 
     def _write(self, values: dict[str, float]) -> None:
         if self._writer:

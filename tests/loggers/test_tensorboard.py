@@ -8,7 +8,7 @@ import pytest
 
 from reidctl.errors import MissingExtra
 from reidctl.registry import loggers
-from reidctl.training.progress import EpochInfo, StepInfo
+from reidctl.training.progress import EpochInfo, Plan, StepInfo
 from reidctl.types import Metrics, Spec
 
 
@@ -54,6 +54,20 @@ def test_a_run_that_goes_on_takes_the_place_of_what_it_repeats(tmp_path: Path) -
             logger.on_step(_step(1, step, loss))
         logger.close()
     assert _points(tmp_path / "tensorboard")["loss"] == [(1, 1.0), (2, 2.0)]
+
+
+def test_a_run_that_goes_on_with_the_test_of_an_epoch_tells_what_it_finds(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="the extra tensorboard is not installed")
+    trained, tested = (loggers.build(Spec(name="tensorboard", every=1), folder=tmp_path, config=None) for _ in range(2))
+    for step in (1, 2):
+        trained.on_step(_step(1, step, 7.0))
+    trained.close()
+    tested.on_start(Plan(tmp_path, "cpu", False, "tiny", 1, 1, {}, {}, epochs=1, steps=2, images=8, course=""))
+    tested.on_epoch(_epoch(1))
+    tested.close()
+    points = _points(tmp_path / "tensorboard")
+    assert points["loss"] == [(1, 7.0), (2, 7.0)]
+    assert points["market1501/mAP"] == [(2, 0.5)]
 
 
 def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
