@@ -14,7 +14,7 @@ from reidctl.weights import Report
 class Plan:
     """What a run will do, before it does it.
 
-    train, targets: rows of `reidctl.data.statistics`, by data set; steps: batches of the first epoch;
+    train, targets: rows of `reidctl.data.statistics`, by data set; steps: those of the first epoch;
     images: of a step; course: optimizer, rate and tests in words; parameters: of the network and of the losses, which
     are not exported; weights: what became of those that the run starts from.
     """

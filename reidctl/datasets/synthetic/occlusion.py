@@ -19,7 +19,7 @@ STRANGERS = range(1_000_000, 1_000_500)
 
 @dataclass(frozen=True, slots=True)
 class Foreground:
-    """Where to draw: `canvas` of a picture of `width` x `height` pixels, seen `pitch` radians from above."""
+    """Where to draw: on `canvas`, seen `pitch` radians from above, strangers of the world `seed`."""
 
     canvas: Canvas
     rng: np.random.Generator
