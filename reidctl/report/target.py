@@ -67,6 +67,7 @@ def examine(
     analysis: Analysis,
     *,
     rerank: Rerank | None = None,
+    device: str = "cpu",
     topk: int = 10,
     ranking: Ranking | None = None,
     shown: Sequence[int] | None = None,
@@ -74,13 +75,13 @@ def examine(
 ) -> TargetReport:
     """What a report tells of a data set beyond `analysis`, whose metric and rule of AP it takes.
 
-    rerank: that of the analysis; topk: gallery images a query; ranking: that of all queries where it is known already;
-    shown: rows of it, by default the WORST queries of the lowest AP and the BEST of the highest; umap: a map by UMAP,
-    too.
+    rerank, device: those of the analysis; topk: gallery images a query; ranking: that of all queries where it is known
+    already; shown: rows of it, by default the WORST queries of the lowest AP and the BEST of the highest; umap: a map
+    by UMAP, too.
     """
     metrics = analysis.metrics
     if ranking is None:
-        ranking = rank_gallery(query, gallery, topk, metric=metrics.metric, rerank=rerank)
+        ranking = rank_gallery(query, gallery, topk, metric=metrics.metric, rerank=rerank, device=device)
     ranking = replace(ranking, average_precision=analysis.average_precision)
     if shown is None:
         both = [*ranking.worst_rows(WORST).tolist(), *reversed(ranking.best_rows(BEST).tolist())]
