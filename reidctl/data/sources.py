@@ -56,8 +56,7 @@ def load_targets(config: DataConfig) -> list[ReidData]:
         load_target(spec, config.root, config.on_bad_image, f"data.targets.{i}")
         for i, spec in enumerate(config.targets)
     ]
-    names = _distinct([target.name for target in targets])
-    return [replace(target, name=name) for target, name in zip(targets, names, strict=True)]
+    return told_apart(targets)
 
 
 def load_target(spec: Spec, root: Path, on_bad_image: OnBadImage = "error", at: str = "") -> ReidData:
@@ -209,11 +208,12 @@ def _require_test(data: ReidData) -> None:
         )
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The names, those given again with -2, -3, … so that no result hides another."""
+def told_apart(targets: Sequence[ReidData]) -> list[ReidData]:
+    """The targets, names given again with -2, -3, … so that no result hides another."""
     seen = Counter[str]()
     found = []
-    for name in names:
-        seen[name] += 1
-        found.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    for target in targets:
+        seen[target.name] += 1
+        count = seen[target.name]
+        found.append(target if count == 1 else replace(target, name=f"{target.name}-{count}"))
     return found
