@@ -31,7 +31,7 @@ def require_drawable(picture: Path | None, show: bool, queries: Sequence[str], f
             raise ConfigError(f"--picture {picture}: one file for {len(queries)} queries", "name a folder instead")
     elif picture.is_file():
         raise InputError(f"{picture} is a file", "name a .png for one query, or a folder")
-    require_names_apart(queries)
+    require_names_apart("queries", queries)
     for query in queries:
         refuse_existing(_path(picture, query), force)
 

@@ -51,18 +51,18 @@ def draw_rank_galleries(
     InputError for an image that cannot be read, or two queries of one name.
     """
     names = [query_samples[query].name for query in ranking.queries]
-    require_names_apart(names)
+    require_names_apart("queries", names)
     with thread_pool() as pool:
         return list(
             pool.map(lambda row: _save(ranking, row, query_samples, gallery_samples, folder, topk), range(len(names)))
         )
 
 
-def require_names_apart(queries: Sequence[str]) -> None:
-    """InputError for two queries of one name."""
-    twice = next((name for name, count in Counter(queries).items() if count > 1), None)
+def require_names_apart(what: str, names: Sequence[str]) -> None:
+    """InputError for two of one name among what becomes pictures of that name."""
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
-        raise InputError(f"two queries are named '{twice}': their galleries would be one file")
+        raise InputError(f"two {what} are named '{twice}': their pictures would be one file")
 
 
 def _save(

@@ -213,6 +213,17 @@ def test_activation_maps_of_an_ir_are_those_of_its_checkpoint(
     assert np.abs(drawn[0] - drawn[1]).mean() < 1
 
 
+def test_activation_maps_of_two_images_of_one_name_are_not_drawn_over_each_other(
+    cli: Cli, checkpoint: Path, tmp_path: Path
+) -> None:
+    for name in ("one.png", "one.bmp"):
+        Image.new("RGB", (16, 32)).save(tmp_path / name)
+    result = cli("visact", checkpoint, "--images", tmp_path, "-o", tmp_path / "out")
+    assert (result.code, result.out) == (2, "")
+    assert "two images are named 'one'" in result.err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(("part", "count"), [("gallery", 6), ("train", 8), ("all", 20)])
 def test_activation_maps_of_every_part(cli: Cli, checkpoint: Path, tmp_path: Path, part: str, count: int) -> None:
     result = cli("visact", checkpoint, "-o", tmp_path / "out", "--part", part, "--json")
