@@ -71,6 +71,12 @@ class CheckFailed(ReidError):
     exit_code = 1
 
 
+def require_known(what: str, name: str, known: Sequence[str]) -> None:
+    """ConfigError unless name is one of the known ones."""
+    if name not in known:
+        raise ConfigError(f"no {what} '{name}'", suggestion(name, known, f"there are {', '.join(known)}"))
+
+
 def few(items: Sequence[object], most: int) -> str:
     """The first `most` of the items in words, and how many more there are."""
     shown = ", ".join(str(item) for item in items[:most])

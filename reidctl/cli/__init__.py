@@ -7,6 +7,7 @@ listings start at once. A command's result goes to stdout, everything else to st
 import gc
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 
@@ -16,7 +17,7 @@ def main() -> None:
     gc.set_threshold(200_000)
     # Importing pydantic looks for its plugins in the metadata of every package; whoever has some can set this.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    _open_closed_streams()
+    _prepare_streams()
     from reidctl.cli.app import build, globals_first
     from reidctl.cli.boundary import guarded
 
@@ -27,9 +28,12 @@ def main() -> None:
     sys.exit(code)
 
 
-def _open_closed_streams() -> None:
-    """Whoever closed a stream (`>&-`) wants nothing written there, not an error about it."""
+def _prepare_streams() -> None:
+    """Whoever closed a stream (`>&-`) wants nothing written there; what an encoding lacks is written as an escape."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             # Open as long as the process is.
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
 
 from reidctl.errors import ReidError
+from reidctl.files import is_full
 
 INTERRUPTED, INTERNAL = 130, 101
 
@@ -37,6 +38,8 @@ def guarded(run: Callable[[], object], debug: bool = False) -> int:
     except MemoryError:
         return _report(debug, "out of memory", "lower the batch size or the number of workers", ReidError.exit_code)
     except Exception as error:
+        if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+            return _report(debug, *_unwritable(error), ReidError.exit_code)
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         return _report(
             debug, f"internal error: {reason}", "this is a bug; --debug shows the traceback to report", INTERNAL
@@ -61,8 +64,16 @@ def _ended(exit_: SystemExit, debug: bool) -> int:
 
 def _system(error: OSError) -> tuple[str, str | None]:
     reason = error.strerror or " ".join(str(error).split())
-    hint = "free some space; what was finished before is kept" if error.errno == errno.ENOSPC else None
+    hint = "free some space; what was finished before is kept" if is_full(error) else None
     return (f"{error.filename}: {reason}" if error.filename else reason), hint
+
+
+def _unwritable(error: UnicodeEncodeError) -> tuple[str, str]:
+    """What is said of a file whose name is bytes, where Unicode is to be written."""
+    ends = r'[\0\n,"<>]'
+    name = re.split(ends, error.object[: error.start])[-1] + re.split(ends, error.object[error.start :])[0]
+    escaped = name.encode(errors="backslashreplace").decode()
+    return f"{escaped}: a file's name that is not UTF-8 cannot be written down", "rename the file"
 
 
 def _report(debug: bool, message: str, hint: str | None, code: int) -> int:

@@ -95,6 +95,8 @@ def convert(
         output.warning(f"{key}: {value!r} has no counterpart: {reason}")
     for note in [*conversion.unknown, *conversion.notes]:
         output.warning(str(note))
+    if path or not json:
+        _emit(conversion.text(), path, force)
     if json:
         found = {
             "config": conversion.values,
@@ -103,8 +105,6 @@ def convert(
             "notes": conversion.notes,
         }
         output.json("reidctl.convert/1", found)
-    else:
-        _emit(conversion.text(), path, force)
 
 
 def _emit(text: str, path: Path | None, force: bool) -> None:

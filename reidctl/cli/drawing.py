@@ -17,21 +17,23 @@ if TYPE_CHECKING:
     from reidctl.types import Sample
 
 
-def require_drawable(picture: Path | None, show: bool, queries: int, force: bool) -> None:
+def require_drawable(picture: Path | None, show: bool, queries: Sequence[str], force: bool) -> None:
     """Raise before anything is computed what would stop the pictures afterwards."""
     if show and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise InputError("--show: there is no display here", "--picture FILE writes the picture instead")
     if picture is None:
         return
     from reidctl.files import refuse_existing
+    from reidctl.retrieval.gallery import require_names_apart
 
-    if picture.suffix.lower() != ".png":
-        if picture.is_file():
-            raise InputError(f"{picture} is a file", "name a .png for one query, or a folder")
-    elif queries != 1:
-        raise ConfigError(f"--picture {picture}: one file for {queries} queries", "name a folder instead")
-    else:
-        refuse_existing(picture, force)
+    if picture.suffix.lower() == ".png":
+        if len(queries) != 1:
+            raise ConfigError(f"--picture {picture}: one file for {len(queries)} queries", "name a folder instead")
+    elif picture.is_file():
+        raise InputError(f"{picture} is a file", "name a .png for one query, or a folder")
+    require_names_apart("queries", queries)
+    for query in queries:
+        refuse_existing(_path(picture, query), force)
 
 
 def draw(
@@ -45,11 +47,15 @@ def draw(
     for query, near in zip(queries, found, strict=True):
         pictures.append(draw_found(query, near))
         if picture:
-            path = picture if picture.suffix.lower() == ".png" else picture / f"{query.name}.png"
+            path = _path(picture, query.name)
             with replacing(path) as temporary:
                 pictures[-1].save(temporary)
             output.note(str(path))
     return pictures
+
+
+def _path(picture: Path, query: str) -> Path:
+    return picture if picture.suffix.lower() == ".png" else picture / f"{query}.png"
 
 
 def show_pictures(pictures: Sequence[Image]) -> None:

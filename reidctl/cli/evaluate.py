@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,9 +88,12 @@ def evaluate(
     require_shares(fpr)
     if report:
         require_report(report, force=force, umap=umap)
+    elif umap:
+        raise ConfigError("--umap is a map in a report, and there is none", "add --report DIR")
     opened = open_model(model, device, precision, input_, extension)
     asked["rerank"] = chosen_reranking(opened.settings.rerank, rerank, k1, k2, lambda_value)
     settings = opened.settings.model_copy(update={key: value for key, value in asked.items() if value is not None})
+    _require_known(bounds, settings.ranks)
     details = Details(tuple(fpr), bootstrap or (RESAMPLES if fpr else 0), by_camera)
     scoring = _scoring(settings, evaluation_device(device), seed)
     found: dict[str, Metrics | Analysis] = {}
@@ -143,7 +148,7 @@ def _told(
 
     rates, draws = details.false_match_rates or None, details.bootstrap or RESAMPLES
     analysis = analyse_in_full(query, gallery, **scoring, false_match_rates=rates, bootstrap=draws)
-    return examine(name, query, gallery, analysis, rerank=scoring["rerank"], umap=umap)
+    return examine(name, query, gallery, analysis, rerank=scoring["rerank"], device=scoring["device"], umap=umap)
 
 
 def _ranks(text: str | None) -> tuple[int, ...] | None:
@@ -161,19 +166,27 @@ def _ranks(text: str | None) -> tuple[int, ...] | None:
 def _bound(text: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
     try:
-        return name, float(value)
-    except ValueError as error:
-        raise ConfigError(f"--fail-under {text}: not METRIC=VALUE", "write --fail-under mAP=0.7") from error
+        bound = float(value)
+    except ValueError:
+        bound = math.nan
+    if not math.isfinite(bound):
+        raise ConfigError(f"--fail-under {text}: not METRIC=VALUE", "write --fail-under mAP=0.7")
+    return name, bound
+
+
+def _require_known(bounds: list[tuple[str, float]], ranks: Sequence[int]) -> None:
+    """ConfigError for a bound of what is no metric, before anything is embedded."""
+    known = [*(f"rank{rank}" for rank in ranks), "mAP", "mINP"]
+    for name, _ in bounds:
+        if name not in known:
+            raise ConfigError(
+                f"--fail-under: no metric '{name}'", suggestion(name, known, f"metrics: {', '.join(known)}")
+            )
 
 
 def _require(found: dict[str, Metrics], bounds: list[tuple[str, float]]) -> None:
     for name, bound in bounds:
         for target, metrics in found.items():
-            values = metrics.as_dict()
-            if not isinstance(values.get(name), float):
-                known = [key for key, value in values.items() if isinstance(value, float)]
-                raise ConfigError(
-                    f"--fail-under: no metric '{name}'", suggestion(name, known, f"metrics: {', '.join(known)}")
-                )
-            if values[name] < bound:
-                raise CheckFailed(f"{target}: {name} {values[name]:.4f} is under {bound:g}")
+            value = metrics.as_dict()[name]
+            if value < bound:
+                raise CheckFailed(f"{target}: {name} {value:.4f} is under {bound:g}")

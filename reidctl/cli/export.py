@@ -40,9 +40,10 @@ def onnx(
 
     The check is that of `reidctl verify`, on --data, --images, or drawn pedestrians; a file that fails is not written.
     """
-    from reidctl.export import export_onnx
+    from reidctl.export.onnx import export_onnx, onnx_path
     from reidctl.files import refuse_existing
 
+    path = onnx_path(path)
     refuse_existing(path, force)
     samples = _compared_on(data, root, images, no_verify)
     told: list[Exported] = []

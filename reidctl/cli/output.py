@@ -57,7 +57,8 @@ class Output:
 
     def json(self, schema: str, values: Mapping[str, Any]) -> None:
         """Print a result for machines; `schema` names its form and version, e.g. `reidctl.eval/2`."""
-        self.text(json.dumps({"schema": schema, **values}, indent=2, ensure_ascii=False))
+        unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+        self.text(json.dumps({"schema": schema, **values}, indent=2, ensure_ascii=not unicode))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
         """Print a result for people; a column is right-aligned where every value is a number."""

@@ -10,7 +10,7 @@ import typer
 
 from reidctl.cli.options import Device, Extension, Force, InputFacts, Json, complete_model
 from reidctl.cli.output import output
-from reidctl.errors import ConfigError, InputError, ReidError
+from reidctl.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from reidctl.retrieval.features import Features, Made
@@ -74,7 +74,7 @@ def search(
         require_faiss()
     gallery = Features.open(features)
     queries = _queries(query, gallery, model, device, input_, extension)
-    require_drawable(picture, show, len(queries.samples), force)
+    require_drawable(picture, show, [query.name for query in queries.samples], force)
     neighbours = _neighbours(queries, gallery, k, faiss)
     near = closer_than(neighbours, float("inf") if threshold is None else threshold)
     samples = gallery.samples([int(row) for found in near for row in found.indices])
@@ -122,14 +122,9 @@ def _queries(
     said = made if model is None else None
     if said:
         input_, extension = input_ or said.input, extension or (Path(said.extension) if said.extension else None)
-    try:
-        opened = open_model(name, device, said.arithmetic if said else None, input_, extension)
-    except ReidError as error:
-        if model is None:
-            raise type(error)(
-                str(error), "the features were made by it: name it with --model where it is now"
-            ) from error
-        raise
+    if said:
+        _require_there(name)
+    opened = open_model(name, device, said.arithmetic if said else None, input_, extension)
     _require_comparable(made_by(opened, name, input_, extension), gallery, name)
     return embed(opened.embedder, samples)
 
@@ -138,6 +133,16 @@ def _recorded(made: Made | None) -> str:
     if made is None:
         raise ConfigError("which model made the features?", "give it with --model, or a feature file as the query")
     return made.model
+
+
+def _require_there(model: str) -> None:
+    from reidctl.artefacts import locate
+
+    try:
+        locate(model)
+    except InputError as error:
+        hint = "the features were made by it: name it with --model where it is now"
+        raise InputError(str(error), hint) from error
 
 
 def _row(text: str) -> tuple[Path, str | None]:

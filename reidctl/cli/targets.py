@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,26 +146,16 @@ def open_targets(
     Raises ConfigError where neither names one, as with a foreign ONNX file, InputError for bad images, unless
     `on_bad_image` or else the model's configuration skips them.
     """
-    from reidctl.data.sources import load_target
+    from reidctl.data.sources import load_target, told_apart
 
     trained_at = config.data.root if config else DEFAULT_ROOT
     rule: OnBadImage = on_bad_image or (config.data.on_bad_image if config else "error")
     if texts:
         named = [_parse(text) for text in texts]
-        return _told_apart([load_target(spec, own or root or trained_at, rule) for spec, own in named])
+        return told_apart([load_target(spec, own or root or trained_at, rule) for spec, own in named])
     if config is None or not config.data.targets:
         raise ConfigError("no data set to test on", "name one: --data market1501 --root DIR")
-    return _told_apart([load_target(spec, root or trained_at, rule) for spec in config.data.targets])
-
-
-def _told_apart(targets: list[ReidData]) -> list[ReidData]:
-    """The targets under names of their own: `market1501`, `market1501-2` for the same in another folder, and so on."""
-    names = [target.name for target in targets]
-    earlier = [names[:place].count(name) for place, name in enumerate(names)]
-    return [
-        replace(target, name=f"{target.name}-{count + 1}") if count else target
-        for target, count in zip(targets, earlier, strict=True)
-    ]
+    return told_apart([load_target(spec, root or trained_at, rule) for spec in config.data.targets])
 
 
 def _parse(text: str) -> tuple[Spec, Path | None]:

@@ -45,18 +45,20 @@ def visact(
     from reidctl.cli.targets import open_model, open_targets
     from reidctl.data.listing import listed_images
     from reidctl.files import refuse_existing, replacing
+    from reidctl.retrieval.gallery import require_names_apart
 
     if images and data:
         raise ConfigError("--images and --data both choose the images", "leave one of the two out")
     refuse_existing(folder, force)
-    listed = listed_images(images) if images else ()
+    listed = listed_images(images)[:limit] if images else ()
+    require_names_apart("images", [sample.name for sample in listed])
     opened = open_model(model, device, None, input_, extension)
     if not hasattr(opened.embedder.runtime, "feature_maps"):
         raise InputError(f"{model}: its feature maps cannot be reached", "give the checkpoint it was made from")
     drawn: dict[str, int] = {}
     with replacing(folder) as temporary:
         if images:
-            chosen = {"images": listed[:limit]}
+            chosen = {"images": listed}
         else:
             targets = open_targets(data, root, opened.config, on_bad_image)
             chosen = {target.name: _samples(target, part)[:limit] for target in targets}

@@ -11,6 +11,7 @@ from reidctl.cli.choosing import Best, Choice, PerCamera, Query, Random, Worst
 from reidctl.cli.options import Data, Device, Extension, Force, InputFacts, Json, Model, OnBadImage, Root, Umap
 from reidctl.cli.output import output
 from reidctl.cli.reranking import K1, K2, Lambda, Reranking, chosen_reranking, evaluation_device
+from reidctl.errors import ConfigError
 
 if TYPE_CHECKING:
     from reidctl.report import TargetReport
@@ -51,6 +52,8 @@ def visrank(
     from reidctl.retrieval.gallery import draw_rank_galleries
 
     choice = Choice(worst, best, random, per_camera, tuple(query), seed)
+    if umap and not html:
+        raise ConfigError("--umap is a map in a report, and there is none", "add --html")
     require_report(folder, force=force, umap=umap)
     opened = open_model(model, device, None, input_, extension)
     settings = opened.settings
@@ -68,7 +71,7 @@ def visrank(
                 draw_rank_galleries(ranking.take(rows), target.query, target.gallery, pictures, topk)
             )
             if html:
-                found = analyse_in_full(queries, gallery, ranks=settings.ranks, **scoring)
+                found = analyse_in_full(queries, gallery, ranks=settings.ranks, protocol=settings.protocol, **scoring)
                 told.append(examine(target.name, queries, gallery, found, ranking=ranking, shown=rows, umap=umap))
         if html:
             write_page(temporary / PAGE, model, told)

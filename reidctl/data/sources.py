@@ -57,8 +57,7 @@ def load_targets(config: DataConfig) -> list[ReidData]:
         load_target(spec, config.root, config.on_bad_image, f"data.targets.{i}")
         for i, spec in enumerate(config.targets)
     ]
-    names = distinct([target.name for target in targets])
-    return [replace(target, name=name) for target, name in zip(targets, names, strict=True)]
+    return told_apart(targets)
 
 
 def load_target(spec: Spec, root: Path, on_bad_image: OnBadImage = "error", at: str = "") -> ReidData:
@@ -212,3 +211,9 @@ def _require_test(data: ReidData) -> None:
         raise InputError(
             f"data set '{data.name}': no query has a match from another camera in the gallery: {cause}", hint
         )
+
+
+def told_apart(targets: Sequence[ReidData]) -> list[ReidData]:
+    """The targets under names of their own: `market1501`, `market1501-2` for the same in another folder, and so on."""
+    names = distinct([target.name for target in targets])
+    return [replace(target, name=name) for target, name in zip(targets, names, strict=True)]

@@ -105,8 +105,8 @@ def fewest(most: int, holds: Callable[[int], bool]) -> int | None:
 def _ranked(graph: Any, plain: Any, info: ArtefactInfo, calibration: Sequence[Sample]) -> list[str]:
     """The quantised layers, the most damaging first."""
     size = graph.inputs[0].shape[0]
-    chosen = calibration[: max(size, JUDGED // size * size)]
-    batches = np.split(as_fed(chosen, info), len(chosen) // size)
+    count = max(1, min(JUDGED, len(calibration)) // size)
+    batches = np.split(as_fed(calibration[: count * size], info), count)
     found = damage(graph, plain, batches)
     return sorted(found, key=lambda name: found[name], reverse=True)
 

@@ -31,10 +31,14 @@ TOLERANCES = {
 """By the coarser of two precisions, from the finest to the coarsest; measured on networks of the Open Model Zoo."""
 
 
+def coarsest(*precisions: str) -> str:
+    """The precision of fewest digits."""
+    return max(precisions, key=list(TOLERANCES).index)
+
+
 def tolerance_for(*precisions: str) -> Tolerance:
     """The tolerance between artefacts of these precisions: that of the coarsest."""
-    order = list(TOLERANCES)
-    return TOLERANCES[max(precisions, key=order.index)]
+    return TOLERANCES[coarsest(*precisions)]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -128,7 +129,9 @@ def _save(graph: Any, target: Path, check: Callable[..., Verification] | None, *
 
     # The weights take their name first: an .xml is never there without its .bin.
     with replacing(target) as xml, replacing(target.with_suffix(".bin")) as weights:
-        save_model(graph, xml, compress_to_fp16=half)
+        free = shutil.disk_usage(xml.parent).free
+        with explained(f"{target}: OpenVINO cannot write it", f"{free / 1e6:,.1f} MB are free there"):
+            save_model(graph, xml, compress_to_fp16=half)
         found = check(made=xml) if check else None
         os.replace(xml.with_suffix(".bin"), weights)
     return found

@@ -52,7 +52,7 @@ def export_onnx(
     stays until then. verbose lets the exporter of PyTorch print; told is given what was found.
     Raises InputError or ConfigError for what cannot be exported, CheckFailed when the embeddings differ.
     """
-    target = _target(Path(path))
+    target = onnx_path(Path(path))
     _require_opset(opset)
     if batch != "dynamic" and batch < 1:
         raise ConfigError(f"batch {batch}: neither 'dynamic' nor 1 or more")
@@ -90,10 +90,11 @@ def _require_opset(opset: int) -> None:
         raise ConfigError(f"opset {opset}: {why}", f"choose {LEAST_OPSET} to {known}")
 
 
-def _target(path: Path) -> Path:
+def onnx_path(path: Path) -> Path:
+    """The file that an export to `path` writes: with `.onnx` behind another name; InputError for a folder."""
     if path.is_dir():
         raise InputError(f"{path} is a folder", f"give a file: {path / 'model.onnx'}")
-    return path if path.suffix == ".onnx" else path.with_name(f"{path.name}.onnx")
+    return path if path.suffix.lower() == ".onnx" else path.with_name(f"{path.name}.onnx")
 
 
 def _checkpoint(source: str | Path | Checkpoint) -> Checkpoint:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reidctl.artefacts import locate
 from reidctl.errors import InputError
-from reidctl.export.compare import Difference, Tolerance, difference, tolerance_for, unit
+from reidctl.export.compare import Difference, Tolerance, coarsest, difference, tolerance_for, unit
 from reidctl.runtimes.child import Crashed, run_in_child
 from reidctl.types import ArtefactInfo, Embeddings, ReidData, Sample
 
@@ -141,6 +141,7 @@ def compared(
             f"{names[0]} and {names[1]} are not the same network: their embeddings have lengths {lengths}",
             "give two files of one network",
         )
+    arithmetic = precision or "f32"
     direction = info_a.unit_length or info_b.unit_length
     pair = (unit(vectors_a), unit(vectors_b)) if direction else (vectors_a, vectors_b)
     scores = []
@@ -151,9 +152,9 @@ def compared(
         names[0],
         names[1],
         len(vectors_a),
-        precisions=(_precision(info_a, precision), _precision(info_b, precision)),
+        precisions=(coarsest(info_a.precision, arithmetic), coarsest(info_b.precision, arithmetic)),
         difference=difference(*pair),
-        tolerance=tolerance_for(info_a.precision, info_b.precision, precision or "f32"),
+        tolerance=tolerance_for(info_a.precision, info_b.precision, arithmetic),
         scores=tuple(scores),
         direction=direction,
     )
@@ -168,10 +169,6 @@ def _scores(target: ReidData, *pair: Float32) -> Scores:
         for vectors in pair
     )
     return Scores(target.name, a.valid_queries, (a.cmc[1], b.cmc[1]), (a.mAP, b.mAP))
-
-
-def _precision(info: ArtefactInfo, arithmetic: str | None) -> str:
-    return arithmetic if info.precision == "f32" and arithmetic else info.precision
 
 
 def _embed(

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from reidctl.report.embedding_map import EmbeddingMap, embedding_maps
 from reidctl.report.suspects import Suspects, suspects
 from reidctl.retrieval.analysis import Analysis, analyse
 from reidctl.retrieval.ranking import Ranking, rank_gallery
 from reidctl.retrieval.ranks import Matches
+from reidctl.retrieval.thresholds import allowed, different_pairs
 
 if TYPE_CHECKING:
     from reidctl.config import Rerank
@@ -55,8 +54,9 @@ def analyse_in_full(
     false_match_rates: None for those of RATES that the set has pairs enough for.
     """
     if false_match_rates is None:
-        different = _different_pairs(query, gallery)
-        false_match_rates = [rate for rate in RATES if rate * different >= 1]
+        matches = Matches(query.identities, gallery.identities, query.cameras, gallery.cameras)
+        pairs = int(different_pairs(matches).sum())
+        false_match_rates = [rate for rate in RATES if allowed(rate, pairs)]
     return analyse(query, gallery, **scoring, false_match_rates=false_match_rates, bootstrap=bootstrap, by_camera=True)
 
 
@@ -67,6 +67,7 @@ def examine(
     analysis: Analysis,
     *,
     rerank: Rerank | None = None,
+    device: str = "cpu",
     topk: int = 10,
     ranking: Ranking | None = None,
     shown: Sequence[int] | None = None,
@@ -74,13 +75,13 @@ def examine(
 ) -> TargetReport:
     """What a report tells of a data set beyond `analysis`, whose metric and rule of AP it takes.
 
-    rerank: that of the analysis; topk: gallery images a query; ranking: that of all queries where it is known already;
-    shown: rows of it, by default the WORST queries of the lowest AP and the BEST of the highest; umap: a map by UMAP,
-    too.
+    rerank, device: those of the analysis; topk: gallery images a query; ranking: that of all queries where it is known
+    already; shown: rows of it, by default the WORST queries of the lowest AP and the BEST of the highest; umap: a map
+    by UMAP, too.
     """
     metrics = analysis.metrics
     if ranking is None:
-        ranking = rank_gallery(query, gallery, topk, metric=metrics.metric, rerank=rerank)
+        ranking = rank_gallery(query, gallery, topk, metric=metrics.metric, rerank=rerank, device=device)
     ranking = replace(ranking, average_precision=analysis.average_precision)
     if shown is None:
         both = [*ranking.worst_rows(WORST).tolist(), *reversed(ranking.best_rows(BEST).tolist())]
@@ -95,12 +96,3 @@ def examine(
         suspects(query, gallery, ranking, metrics.metric),
         embedding_maps(query, gallery, umap=umap),
     )
-
-
-def _different_pairs(query: Embeddings, gallery: Embeddings) -> int:
-    """How many pairs of different people the protocol ranks: queries with a match, gallery images but junk."""
-    valid = Matches(query.identities, gallery.identities, query.cameras, gallery.cameras).counts > 0
-    people, images = np.unique(gallery.identities[gallery.identities >= 0], return_counts=True)
-    asked = query.identities[valid]
-    own = images[np.searchsorted(people, asked)] if len(asked) else images[:0]
-    return int(len(asked) * images.sum() - own.sum())

@@ -42,7 +42,11 @@ SKIPPED = "reidctl.skipped"
 
 @dataclass(frozen=True)
 class Embedded:
-    """What a call did: rows in the file, of which some were there before; resumed from an earlier call; bad images."""
+    """What a call did.
+
+    rows of the file, of which `before` were there before and `resumed` come from an earlier call that was stopped;
+    images that were already there, and bad ones.
+    """
 
     rows: int
     before: int
@@ -88,15 +92,15 @@ def embed_to_file(
     new = [sample for sample in samples if _key(sample) not in there] if there else samples
     parts = _Parts(plan, new, base)
     remove_unfinished(parts.folder)
-    pending = [part for part in range(parts.count) if not parts.finished(part)]
-    resumed = len(new) - sum(len(parts.samples(part)) for part in pending)
+    finished = {part: rows for part in range(parts.count) if (rows := parts.rows(part)) is not None}
+    pending = [part for part in range(parts.count) if part not in finished]
     if progress:
-        progress(len(samples) - len(new) + resumed)
+        progress(len(samples) - sum(len(parts.samples(part)) for part in pending))
     if pending:
         _embed_parts(embedder, parts, pending, plan, progress)
     rows, skipped = parts.join()
     before = base.rows if base else 0
-    return Embedded(rows, before, resumed, len(samples) - len(new), skipped)
+    return Embedded(rows, before, sum(finished.values()), len(samples) - len(new), skipped)
 
 
 def _base(plan: Plan) -> Features | None:
@@ -223,16 +227,17 @@ class _Parts:
         """Those of one part."""
         return self._samples[part * self._rows : (part + 1) * self._rows]
 
-    def finished(self, part: int) -> bool:
-        """Whether the part is there, whole; what is not is done again."""
+    def rows(self, part: int) -> int | None:
+        """How many rows a part has that is there, whole; None for one that is to be done, be it again."""
         path = self._path(part)
         try:
             file = open_features(path)
             skipped = len(_skipped(file.strings))
-            return file.rows + skipped == len(self.samples(part)) and (self._plan.skip_bad or not skipped)
+            whole = file.rows + skipped == len(self.samples(part)) and (self._plan.skip_bad or not skipped)
+            return file.rows if whole else None
         except InputError:
             path.unlink(missing_ok=True)
-            return False
+            return None
 
     def write(self, part: int, collected: _Collected) -> None:
         """Write a part that is complete."""
@@ -247,11 +252,14 @@ class _Parts:
         """Make one file of what there was and all parts, and take the parts away; its rows, and the bad images."""
         files = [open_features(self._path(part)) for part in range(self.count)]
         skipped = [problem for file in files for problem in _skipped(file.strings)]
-        joined = Features([*(self._base.files if self._base else ()), *files])
-        write_features(self._plan.path, _gathered(joined.blocks()), joined.rows, self._plan.made)
+        sources = [*(self._base.files if self._base else ()), *files]
+        rows = sum(source.rows for source in sources)
+        # A shard of fewer images than shards has none.
+        blocks = Features(sources).blocks() if sources else iter(())
+        write_features(self._plan.path, _gathered(blocks), rows, self._plan.made)
         (self.folder / JOB).unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
-        return joined.rows, skipped
+        return rows, skipped
 
     def _path(self, part: int) -> Path:
         return self.folder / f"{part:06d}.parquet"

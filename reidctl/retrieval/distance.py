@@ -9,11 +9,11 @@ Equal gallery vectors are at exactly the same distance from a query with any BLA
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from reidctl.errors import InputError
+from reidctl.errors import InputError, require_known
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,10 +39,11 @@ class GalleryDistances:
     metric: `cosine` is 1 minus the dot product of the L2-normalised vectors, 0…2 (a zero vector is at 1 from
     everything); `euclidean` is the squared Euclidean distance |q|² + |g|² - 2 q·g of the vectors as they are:
     the root would cost time and change no ranking. Rounding can make either of them slightly negative.
-    InputError for features that are not a finite [N, D] matrix.
+    InputError for features that are not a finite [N, D] matrix, ConfigError for another metric.
     """
 
     def __init__(self, gallery: Float32, metric: Metric = "cosine") -> None:
+        require_metric(metric)
         _check_matrix(gallery, "gallery")
         self.metric = metric
         self.size, self.dim = gallery.shape
@@ -92,6 +93,11 @@ class GalleryDistances:
             yield len(tile), factor
 
 
+def require_metric(metric: Metric) -> None:
+    """ConfigError for one that there is not."""
+    require_known("metric", metric, get_args(Metric))
+
+
 def pair_distances(features: Float32, left: Int64, right: Int32, metric: Metric = "cosine") -> Float32:
     """Distances [P] float32 between rows left[i] and right[i] of features [N, D], which `prepared` has made."""
     distances = np.empty(len(left), np.float32)
@@ -110,8 +116,9 @@ def prepared(query_features: Float32, gallery_features: Float32, metric: Metric)
     """Both as one [Q + G, D] float32 of the same distances at less cost: L2-normalised for `cosine`.
 
     They are read a tile of rows at a time, so a memory map or another float type costs no second copy.
-    InputError as for `GalleryDistances`.
+    Errors as for `GalleryDistances`.
     """
+    require_metric(metric)
     for part, what in ((query_features, "query"), (gallery_features, "gallery")):
         _check_matrix(part, what)
     _check_widths(query_features.shape[1], gallery_features.shape[1])

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from reidctl.errors import ConfigError
+from reidctl.errors import ConfigError, require_known
 from reidctl.retrieval.distance import Metric
-from reidctl.retrieval.inputs import EvaluationInput, require_known
+from reidctl.retrieval.inputs import EvaluationInput
 from reidctl.retrieval.ranks import Matches, MatchRanks, match_ranks
 from reidctl.retrieval.single_shot import SingleShot
 from reidctl.types import Metrics

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,13 +51,18 @@ def draw_rank_galleries(
     InputError for an image that cannot be read, or two queries of one name.
     """
     names = [query_samples[query].name for query in ranking.queries]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"two queries are named '{twice}': their galleries would be one file")
+    require_names_apart("queries", names)
     with thread_pool() as pool:
         return list(
             pool.map(lambda row: _save(ranking, row, query_samples, gallery_samples, folder, topk), range(len(names)))
         )
+
+
+def require_names_apart(what: str, names: Sequence[str]) -> None:
+    """InputError for two of one name among what becomes pictures of that name."""
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise InputError(f"two {what} are named '{twice}': their pictures would be one file")
 
 
 def _save(

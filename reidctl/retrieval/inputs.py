@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, get_args
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from reidctl.errors import ConfigError, InputError, suggestion
+from reidctl.errors import InputError
 from reidctl.retrieval.arrays import thread_pool
-from reidctl.retrieval.distance import TILE_ROWS, Metric
+from reidctl.retrieval.distance import TILE_ROWS, Metric, require_metric
 from reidctl.retrieval.ranks import Matches
 from reidctl.retrieval.reranking import distance_blocks
 
@@ -70,16 +70,12 @@ class EvaluationInput:
         InputError for an empty side, shapes that disagree, a zero vector where the metric is `cosine`, and where no
         query has a match; ConfigError for an unknown metric. Numbers that are not finite are found when they are read.
         """
-        require_known("metric", metric, get_args(Metric))
-        for what, features in (("query", query_features), ("gallery", gallery_features)):
-            if not len(features):
-                raise InputError(f"the {what} is empty", "an evaluation needs images to look for and images to find")
+        require_metric(metric)
+        require_images(query_features, gallery_features)
         matches = Matches(query_ids, gallery_ids, query_cams, gallery_cams)
         queries, gallery = matches.queries(query_features), matches.gallery(gallery_features)
         matches.require_valid()
-        if metric == "cosine":
-            _require_directions(queries, "query")
-            _require_directions(gallery, "gallery")
+        require_directions(queries, gallery, metric)
         return cls(
             matches=matches,
             query_features=queries,
@@ -113,10 +109,18 @@ class EvaluationInput:
                 start += len(block)
 
 
-def require_known(what: str, name: str, known: tuple[str, ...]) -> None:
-    """ConfigError unless name is one of the known ones."""
-    if name not in known:
-        raise ConfigError(f"no {what} '{name}'", suggestion(name, known, f"there are {', '.join(known)}"))
+def require_images(query: Float32, gallery: Float32) -> None:
+    """InputError for an empty side."""
+    for what, features in (("query", query), ("gallery", gallery)):
+        if not len(features):
+            raise InputError(f"the {what} is empty", "an evaluation needs images to look for and images to find")
+
+
+def require_directions(query: Float32, gallery: Float32, metric: Metric) -> None:
+    """InputError for a zero vector where the metric is `cosine`."""
+    if metric == "cosine":
+        _require_directions(query, "query")
+        _require_directions(gallery, "gallery")
 
 
 def _require_directions(features: Float32, what: str) -> None:

@@ -31,7 +31,7 @@ class Neighbours:
 def search(query_vectors: Float32, gallery_vectors: Float32, k: int = 10, metric: Metric = "cosine") -> Neighbours:
     """The k nearest of gallery [G, D] for each query [Q, D]; all of them if the gallery has fewer.
 
-    InputError if k < 1, the gallery is empty, or the features do not fit together.
+    InputError if k < 1, the gallery is empty, or the features do not fit together; ConfigError for another metric.
     """
     if k < 1 or not len(gallery_vectors):
         raise InputError(f"cannot find the {k} nearest of {len(gallery_vectors)} gallery vectors")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reidctl.retrieval.arrays import thread_pool
-from reidctl.retrieval.distance import Metric
+from reidctl.retrieval.distance import Metric, require_metric
 from reidctl.retrieval.evaluation import APRule, average_precision
+from reidctl.retrieval.inputs import require_directions, require_images
 from reidctl.retrieval.nearest import Neighbours, joined, nearest
 from reidctl.retrieval.ranks import Matches, MatchRanks
 from reidctl.retrieval.reranking import distance_blocks
@@ -87,8 +88,11 @@ def rank_gallery(
     Ties are listed by gallery position; AP counts them as `evaluate` does. device and errors are as for
     `evaluate_features`, except that queries without a match are ranked too.
     """
+    require_metric(metric)
+    require_images(query.vectors, gallery.vectors)
     matches = Matches(query.identities, gallery.identities, query.cameras, gallery.cameras)
     queries, vectors = matches.queries(query.vectors), matches.gallery(gallery.vectors)
+    require_directions(queries, vectors, metric)
     nearby: list[Neighbours] = []
     found: list[MatchRanks] = []
     start = 0

@@ -75,7 +75,7 @@ def rerank(
     set, the sets of its k2 nearest are averaged, and lambda_value 0…1 is the share of the original distance in the
     final one. device: as for `distance_blocks`; `np.asarray` makes an array of any block.
     A block is overwritten by the next one. Time grows with (Q + G)², memory with Q + G.
-    ConfigError for numbers that are out of range, or a device that is not there.
+    ConfigError for numbers that are out of range, another metric, or a device that is not there.
     """
     if k1 < 1 or k2 < 1 or not 0 <= lambda_value <= 1:
         raise ConfigError(

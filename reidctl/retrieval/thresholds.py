@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from reidctl.retrieval.inputs import EvaluationInput
+    from reidctl.retrieval.ranks import Matches
     from reidctl.types import Float32, Int64
 
     Float64 = NDArray[np.float64]
@@ -63,7 +64,7 @@ class OperatingPoint:
 def require_rates(rates: Sequence[float], inputs: EvaluationInput) -> None:
     """InputError for a false match rate that is none, or that so few pairs of different people cannot show."""
     require_shares(rates)
-    pairs = int(different_pairs(inputs).sum())
+    pairs = int(different_pairs(inputs.matches).sum())
     if rates and not pairs:
         raise InputError(
             "no pair of different people to measure a false match rate on", "the gallery shows one person only"
@@ -76,11 +77,11 @@ def require_rates(rates: Sequence[float], inputs: EvaluationInput) -> None:
             )
 
 
-def different_pairs(inputs: EvaluationInput) -> Int64:
+def different_pairs(matches: Matches) -> Int64:
     """[V] how many gallery images show someone else than each valid query."""
-    rows, _, _ = inputs.matches.same_identity(0, len(inputs.valid))
-    same = np.bincount(rows, minlength=len(inputs.valid))
-    counts: Int64 = (len(inputs.gallery_ids) - same)[inputs.valid]
+    queries = len(matches.counts)
+    rows, _, _ = matches.same_identity(0, queries)
+    counts: Int64 = (len(matches.kept) - np.bincount(rows, minlength=queries))[matches.counts > 0]
     return counts
 
 
@@ -118,7 +119,7 @@ class ThresholdSearch:
     ) -> None:
         self._matches, self._valid = inputs.matches, inputs.valid
         self._selections = [_Selection(grid, pairs, rate) for rate in rates]
-        per_query = different_pairs(inputs)
+        per_query = different_pairs(inputs.matches)
         self._tables = [_Table(grid, pairs, per_query, rate, resamples) for rate in rates] if resamples else []
 
     def add(self, block: Float32, start: int, pool: Executor) -> None:

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ class IsolatedRuntime:
     """A runtime that lives in a child process; its methods are called by pickle, one at a time.
 
     Raises what the runtime raises of ours, and Crashed where its process dies or meets any other error. The child ends
-    with this object, or with this process, however that ends.
+    with this object, or with this process, however that ends, and with an interrupt.
     """
 
     def __init__(self, spec: Spec, *, path: Path, device: str, precision: str | None) -> None:
@@ -52,6 +52,7 @@ class IsolatedRuntime:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
         )
+        self._interrupted = False
         weakref.finalize(self, _end, self._child)
         facts, self._methods = self._ask("open", spec, path, device, precision)
         vars(self).update(facts)
@@ -75,15 +76,16 @@ class IsolatedRuntime:
         batch, height, width, _ = first.shape
         shape = Shape(slots, batch, height, width, self.info.embedding_dim)
         path = reserve(shape)
-        try:
-            ring = attach(path, shape)
-            self._send("stream", path, shape)
-            if refused := self._receive():
-                self._answer(refused)
-        finally:
-            with suppress(OSError):  # Windows keeps a file that is mapped.
-                path.unlink()
-        _Feed(self, ring, done).run(first, iterator)
+        with self._in_step():
+            try:
+                ring = attach(path, shape)
+                self._send("stream", path, shape)
+                if refused := self._receive():
+                    self._answer(refused)
+            finally:
+                with suppress(OSError):  # Windows keeps a file that is mapped.
+                    path.unlink()
+            _Feed(self, ring, done).run(first, iterator)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name not in self._methods:
@@ -91,8 +93,21 @@ class IsolatedRuntime:
         return partial(self._ask, name)
 
     def _ask(self, method: str, *arguments: Any) -> Any:
-        self._send(method, *arguments)
-        return self._answer(self._receive())
+        with self._in_step():
+            self._send(method, *arguments)
+            return self._answer(self._receive())
+
+    @contextmanager
+    def _in_step(self) -> Iterator[None]:
+        """An interrupt within the block ends the child: it may hang, and its answer is that of no later question."""
+        try:
+            yield
+        except Exception:
+            raise
+        except BaseException:
+            self._interrupted = True
+            self._child.kill()
+            raise
 
     def _answer(self, answer: tuple[Any, ReidError | None, list[tuple[str, str]]]) -> Any:
         result, error, warnings = answer
@@ -103,6 +118,8 @@ class IsolatedRuntime:
 
     def _send(self, method: str, *arguments: Any) -> None:
         assert self._child.stdin
+        if self._interrupted:
+            raise Crashed(f"{self._path}: it was interrupted", "open it again")
         try:
             pickle.dump((method, arguments), self._child.stdin, protocol=5)
             self._child.stdin.flush()
@@ -140,7 +157,7 @@ class _Feed:
                 self._put(index, images)
         except Crashed:
             raise
-        except BaseException:
+        except Exception:
             self._done = lambda index, vectors: None
             self._end()
             raise

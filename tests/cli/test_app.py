@@ -1,6 +1,7 @@
 """The command line as a whole: global flags, typos, plugin commands, completion."""
 
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -160,3 +161,16 @@ def test_a_stream_that_is_closed_or_full_shows_no_traceback(line: str, code: int
         "",
         "error: No space left on device\nhint:  free some space; what was finished before is kept\n",
     )
+
+
+def test_what_an_encoding_lacks_is_written_as_an_escape() -> None:
+    """Not every terminal speaks UTF-8, and pipes of Windows do not by themselves."""
+    plain = _shell("PYTHONIOENCODING=ascii; export PYTHONIOENCODING; reidctl losses info triplet")
+    assert (plain.returncode, plain.stderr) == (0, "")
+    assert r"triplet \xb7 reidctl" in plain.stdout
+    unicode, ascii_ = (
+        _shell(f"PYTHONIOENCODING={name}; export PYTHONIOENCODING; reidctl losses info triplet --json").stdout
+        for name in ("utf-8", "ascii")
+    )
+    assert not unicode.isascii()
+    assert json.loads(ascii_) == json.loads(unicode)

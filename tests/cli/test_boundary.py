@@ -27,6 +27,7 @@ def _raise(error: BaseException) -> Callable[[], None]:
         (MissingExtra("nncf"), 3, "error: nncf"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), 2, "error: /x: Permission denied"),
         (OSError(errno.ENOSPC, "No space left on device", "out"), 2, "error: out: No space left on device"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded", "out"), 2, "error: out: Disk quota exceeded"),
         (MemoryError(), 2, "error: out of memory"),
         (KeyboardInterrupt(), 130, "error: interrupted"),
         (ZeroDivisionError("division by zero"), 101, "error: internal error: ZeroDivisionError: division by zero"),
@@ -88,3 +89,9 @@ def test_a_reader_that_has_seen_enough_is_no_failed_check(capsys: pytest.Capture
 def test_a_plugin_that_exits_with_words_is_heard(capsys: pytest.CaptureFixture[str]) -> None:
     assert guarded(_raise(SystemExit("no such camera"))) == 1
     assert capsys.readouterr().err == "error: no such camera\n"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_says_what_to_do(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    guarded(_raise(OSError(number, "full", "out")))
+    assert "free some space" in capsys.readouterr().err

@@ -87,3 +87,11 @@ def test_convert_maps_what_it_can_and_lists_the_rest(cli: Cli, tmp_path: Path) -
     config = load_config(files=[new]).config
     assert config.model.name == "fpn_osnet_x0_5"
     assert config.train.lr == 0.01
+
+
+def test_convert_writes_the_file_beside_the_json(cli: Cli, tmp_path: Path) -> None:
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text("model:\n  name: fpn_osnet_x0_5\n")
+    result = cli("config", "convert", old, "-o", new, "--json")
+    assert json.loads(result.out)["config"]["model"]["name"] == "fpn_osnet_x0_5"
+    assert load_config(files=[new]).config.model.name == "fpn_osnet_x0_5"

@@ -1,7 +1,9 @@
 """`embed` and `search` together, on a network that gives the mean colour of an image."""
 
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +156,46 @@ def test_what_was_found_is_drawn(
     assert cli("search", images, path, "--picture", tmp_path / "many.png").code == 2
     assert cli("search", images, path, "--picture", tmp_path / "many", "-k", "2").code == 0
     assert len(list((tmp_path / "many").glob("*.png"))) == 11
+    (tmp_path / "many" / "07.png").write_text("mine")
+    again = cli("search", images / "07.png", path, "--picture", tmp_path / "many")
+    assert (again.code, again.out) == (2, "")
+    assert "07.png is already there" in again.err
+    assert (tmp_path / "many" / "07.png").read_text() == "mine"
+    assert cli("search", images / "07.png", path, "--picture", tmp_path / "many", "--force").code == 0
+
+
+def test_two_queries_of_one_name_are_not_drawn_over_each_other(
+    cli: Cli, model: Path, images: Path, tmp_path: Path
+) -> None:
+    Image.open(images / "00.png").save(images / "00.bmp")
+    path = tmp_path / "f.parquet"
+    assert cli("embed", images, "-m", model, "-o", path).code == 0
+    refused = cli("search", path, path, "--picture", tmp_path / "many")
+    assert (refused.code, refused.out) == (2, "")
+    assert "two queries are named '00'" in refused.err
+
+
+def test_what_keeps_the_recorded_model_from_opening_is_told(
+    cli: Cli, model: Path, images: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "f.parquet"
+    assert cli("embed", images, "-m", model, "-o", path).code == 0
+    refused = cli("search", images / "00.png", path, "--device", "nowhere")
+    assert refused.code == 2
+    assert "finds no device 'nowhere' here" in refused.err
+    assert "there are: CPU" in refused.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every file's name is Unicode")
+@pytest.mark.parametrize("name", ["f.parquet", "f.npy"])
+def test_a_file_name_that_is_not_utf_8_is_one_line(
+    cli: Cli, model: Path, images: Path, tmp_path: Path, name: str
+) -> None:
+    shutil.copy(images / "00.png", os.fsencode(images) + b"/\xff.png")
+    refused = cli("embed", images, "-m", model, "-o", tmp_path / name)
+    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 2), refused.err
+    assert r"\udcff.png" in refused.err
+    assert "UTF-8" in refused.err
 
 
 def test_a_threshold_says_who_has_no_match(cli: Cli, model: Path, images: Path, tmp_path: Path) -> None:

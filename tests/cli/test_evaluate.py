@@ -155,3 +155,15 @@ def test_a_published_network_is_scored_as_by_a_slow_loop_on_the_same_embeddings(
     )
     different = np.sort(np.concatenate([each[2] for each in pair_lists(trial, distances)]))
     assert found.operating_points[0].threshold == pytest.approx(different[len(different) // 1000], abs=1e-6)
+
+
+def test_the_page_of_visrank_has_the_figures_of_eval(cli: Cli, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = "model={name: fpn_osnet_x0_25, pooling: avg, embedding_dim: 32}"
+    sets = [model, "data.image={height: 64, width: 32}", "data.targets=[]", "eval.protocol=single-shot"]
+    config = load_config(sets=sets).config
+    network, path = build_model(config), tmp_path / "net.safetensors"
+    save_checkpoint(path, network, config, describe(network, config))
+    result = cli("visrank", path, "--data", PEOPLE, "--html", "--worst", "1", "-o", tmp_path / "drawn")
+    assert result.code == 0, result.err
+    assert "protocol single-shot" in (tmp_path / "drawn" / "index.html").read_text(encoding="utf-8")

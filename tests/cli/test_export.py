@@ -161,3 +161,9 @@ def test_labels_of_a_data_set_are_scored(cli: Cli, colour: Path) -> None:
     assert "synthetic, rank-1" in result.out
     assert "synthetic, mAP" in result.out
     assert result.out.endswith("ok: the same network\n")
+
+
+def test_a_file_that_is_given_its_suffix_is_not_replaced_either(cli: Cli, out: Path) -> None:
+    (out / "net.onnx").write_text("mine")
+    one_line(cli("export", "onnx", "demo", "-o", out / "net", "--no-verify"), "net.onnx is already there", "--force")
+    assert (out / "net.onnx").read_text() == "mine"

@@ -104,11 +104,19 @@ def test_a_bound_that_does_not_hold_is_exit_1_after_the_result(cli: Cli, checkpo
 
 
 @pytest.mark.parametrize(
-    ("bound", "words"), [("mAP", "not METRIC=VALUE"), ("mapp=0.1", "no metric 'mapp'"), ("mAP=x", "not METRIC=VALUE")]
+    ("bound", "words"),
+    [
+        ("mAP", "not METRIC=VALUE"),
+        ("mapp=0.1", "no metric 'mapp'"),
+        ("rank7=0.1", "no metric 'rank7'"),
+        ("mAP=x", "not METRIC=VALUE"),
+        ("mAP=nan", "not METRIC=VALUE"),
+    ],
 )
 def test_a_bound_that_says_nothing_is_exit_2(cli: Cli, checkpoint: Path, bound: str, words: str) -> None:
-    result = cli("eval", checkpoint, "--fail-under", bound)
-    assert result.code == 2
+    # Before the data set is looked at, and long before it is embedded.
+    result = cli("eval", checkpoint, "--data", "nowhere", "--fail-under", bound)
+    assert (result.code, result.out) == (2, "")
     assert words in result.err
 
 
@@ -180,6 +188,14 @@ def test_a_report_is_four_files_and_no_accident(cli: Cli, checkpoint: Path, tmp_
     assert one["metrics"]["synthetic.mAP"] == json.loads(result.out)["targets"]["synthetic"]["mAP"]
 
 
+@pytest.mark.parametrize(("command", "lacks"), [("eval", "--report"), ("visrank", "--html")])
+def test_a_map_has_no_place_without_a_page(cli: Cli, checkpoint: Path, command: str, lacks: str) -> None:
+    result = cli(command, checkpoint, "--umap")
+    assert (result.code, result.out) == (2, "")
+    assert "--umap" in result.err
+    assert lacks in result.err
+
+
 def test_a_query_that_is_not_there_suggests_the_nearest(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:
     result = cli("visrank", checkpoint, "-o", tmp_path / "out", "--query", "5000_c1_000")
     assert result.code == 2
@@ -207,6 +223,17 @@ def test_activation_maps_of_an_ir_are_those_of_its_checkpoint(
         drawn.append(np.stack([np.asarray(Image.open(picture), np.int16) for picture in pictures]))
     # A level of the heat more or less, and what JPEG makes of it.
     assert np.abs(drawn[0] - drawn[1]).mean() < 1
+
+
+def test_activation_maps_of_two_images_of_one_name_are_not_drawn_over_each_other(
+    cli: Cli, checkpoint: Path, tmp_path: Path
+) -> None:
+    for name in ("one.png", "one.bmp"):
+        Image.new("RGB", (16, 32)).save(tmp_path / name)
+    result = cli("visact", checkpoint, "--images", tmp_path, "-o", tmp_path / "out")
+    assert (result.code, result.out) == (2, "")
+    assert "two images are named 'one'" in result.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("part", "count"), [("gallery", 6), ("train", 8), ("all", 20)])

@@ -97,3 +97,12 @@ def test_a_goal_that_no_choice_meets_is_exit_1_with_the_figures(tmp_path: Path, 
     with pytest.raises(CheckFailed, match=r"mAP 0.1 on colours .* becomes 0\.\d{4}, at best 0\.\d{4} with") as caught:
         meeting(Goal(people, 0.1), rough, plain, colour_info(precision="int8"), path, people.query)
     assert "nothing was written" in str(caught.value.hint)
+
+
+def test_calibration_images_that_fill_no_batch_are_left_out_of_the_ranking(tmp_path: Path, people: ReidData) -> None:
+    """Ten images are two batches of four, not two of five, which the graph does not take."""
+    path = colour_onnx(tmp_path / "colour.onnx", (4, 3, HEIGHT, WIDTH), info=colour_info())
+    plain, rough = read_graph(path), read_graph(path)
+    roughened(rough, operation(rough, "MatMul").input(0))
+    _, found = meeting(Goal(people, 0.0), rough, plain, colour_info(precision="int8"), path, people.query)
+    assert len(found.floating) == 1

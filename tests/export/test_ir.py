@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +232,17 @@ def test_an_export_need_not_be_checked(tmp_path: Path, colour: Path, monkeypatch
     told: list[Exported] = []
     export_ir(colour, tmp_path / "ir", verify=False, told=told.append)
     assert told == [Exported(tmp_path / "ir" / "colour.xml")]
+
+
+def test_a_disk_that_takes_no_more_is_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO says no more than this of a full one."""
+    path = colour_onnx(tmp_path / "colour.onnx", info=colour_info())
+
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr("openvino.save_model", full)
+    with pytest.raises(InputError, match=r"colour\.xml: OpenVINO cannot write it: .*iostream error") as caught:
+        export_ir(path, tmp_path / "ir")
+    assert re.fullmatch(r"[\d,]+\.\d MB are free there", caught.value.hint or "")
+    assert list((tmp_path / "ir").iterdir()) == []

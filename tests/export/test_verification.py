@@ -10,7 +10,7 @@ from PIL import Image
 from reidctl.errors import InputError
 from reidctl.export import Verification, export_ir, export_onnx, verify
 from reidctl.export.compare import TOLERANCES, Difference
-from reidctl.export.verification import Scores
+from reidctl.export.verification import Embedded, Scores, compared
 from reidctl.types import ReidData, Sample
 from tests.runtimes.artefacts import HEIGHT, WEIGHT, WIDTH, Real, colour_info, colour_onnx, held, pictures
 
@@ -156,3 +156,13 @@ def test_a_published_network_agrees_with_its_int8_form(real_data: Path) -> None:
     assert found.ok
     assert found.precisions == ("f32", "int8")
     assert not verify(folder / "0287-FP32" / name, folder / "0286-FP16" / name.replace("0287", "0286"), queries).ok
+
+
+@pytest.mark.parametrize(
+    ("weights", "arithmetic", "coarser"),
+    [("f16", "bf16", "bf16"), ("f16", None, "f16"), ("f32", "f16", "f16"), ("int8", "bf16", "int8")],
+)
+def test_the_coarser_of_weights_and_arithmetic_is_named(weights: str, arithmetic: str | None, coarser: str) -> None:
+    vectors = np.eye(4, dtype=np.float32)
+    pair = [Embedded(colour_info(precision=weights), vectors)] * 2
+    assert compared(("a", "b"), pair, precision=arithmetic).precisions == (coarser, coarser)

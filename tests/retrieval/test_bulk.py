@@ -210,6 +210,15 @@ def test_shards_together_are_the_whole(folder: Path, tmp_path: Path, shards: int
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".npy"])
+def test_a_shard_of_fewer_images_than_shards_is_an_empty_file(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"f{suffix}"
+    assert embed_to_file(Colours(), [], plan(path)).rows == 0
+    empty = Features.open([path])
+    assert (empty.rows, empty.dim, empty.made) == (0, 3, MADE)
+    assert not list(tmp_path.glob("*.unfinished"))
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npy"])
 def test_a_file_grows_by_what_is_not_in_it(folder: Path, tmp_path: Path, suffix: str) -> None:
     path, samples = tmp_path / f"f{suffix}", pictures(folder)
     embed_to_file(Colours(), samples[:30], plan(path))
@@ -258,6 +267,7 @@ def test_bad_images_of_finished_parts_are_told_again(folder: Path, tmp_path: Pat
         embed_to_file(Colours(), pictures(folder), plan(path))
     found = embed_to_file(Colours(), pictures(folder), plan(path, skip_bad=True))
     assert [problem.what for problem in found.skipped] == ["cannot be read: the file is empty"]
+    assert (found.rows, found.resumed) == (69, 31)
     assert found.rows == 69
 
 

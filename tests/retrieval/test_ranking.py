@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 
 from reidctl.config import Rerank
-from reidctl.errors import InputError
+from reidctl.errors import ConfigError, InputError
 from reidctl.retrieval import evaluate, rank_gallery
 from reidctl.types import Embeddings, Sample
 from tests.retrieval.oracles import Trial, noisy_trial, ranked, slow_metrics, squared_distance, trials
@@ -100,3 +100,18 @@ def test_every_camera_gives_its_worst_queries() -> None:
         own = [row for row in range(12) if cameras[row] == camera]
         expected = sorted(own, key=lambda row: ranking.average_precision[row])[:2]
         assert [row for row in rows if cameras[row] == camera] == expected
+
+
+def test_what_cannot_be_ranked_is_refused_as_by_evaluate() -> None:
+    query, gallery = embeddings(noisy_trial(3, queries=6, images=40, people=3, noise=1.0))
+    nobody = Embeddings(np.empty((0, query.vectors.shape[1]), np.float32), ())
+    blank = Embeddings(np.zeros_like(query.vectors), query.samples)
+    for rank in (rank_gallery, evaluate):
+        with pytest.raises(ConfigError, match="no metric 'cosin'"):
+            rank(query, gallery, metric="cosin")  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="the query is empty"):
+            rank(nobody, gallery)
+        with pytest.raises(InputError, match="the gallery is empty"):
+            rank(query, nobody)
+        with pytest.raises(InputError, match="row 0 is all zeros"):
+            rank(blank, gallery)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reidctl.errors import ConfigError
-from reidctl.retrieval import rerank
+from reidctl.retrieval import rerank, search
 from tests.retrieval.oracles import dense_rerank, noisy_trial
 
 ARRAYS = np.load(Path(__file__).parents[1] / "parity" / "evaluation.npz")
@@ -69,3 +69,11 @@ def test_the_matrix_of_all_images_is_never_held() -> None:
 def test_parameters_out_of_range_are_refused(parameters: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="is not possible"):
         rerank(np.ones((2, 4)), np.ones((9, 4)), **parameters)
+
+
+def test_an_unknown_metric_is_refused() -> None:
+    features = np.eye(4, dtype=np.float32)
+    for compute in (rerank, search):
+        with pytest.raises(ConfigError, match="no metric 'cosin'") as caught:
+            compute(features, features, metric="cosin")  # type: ignore[arg-type]
+        assert caught.value.hint == "did you mean 'cosine'?"

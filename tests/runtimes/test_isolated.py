@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,9 @@ class Runtime:
         os.kill(os.getpid(), 11)
     def double(self, number):
         return 2 * number
+    def hang(self):
+        import time
+        time.sleep(600)
 """
 METADATA = "Metadata-Version: 2.1\nName: crash\nVersion: 1.0\n"
 ENTRIES = "[reidctl.api]\nversion = v1\n[reidctl.runtimes]\ncrash = crashing_runtime:Runtime\n"
@@ -127,6 +130,55 @@ def test_its_process_ends_with_a_parent_that_is_killed(crashing: Path) -> None:
     while Path(f"/proc/{child}").exists() and time.monotonic() < until:
         time.sleep(0.05)
     assert not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text().split()[2]
+
+
+@pytest.mark.parametrize("call", [lambda runtime: runtime.double(21), lambda runtime: stream_of(runtime)])
+def test_after_an_interrupt_no_answer_is_taken_for_that_of_another_question(
+    crashing: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[IsolatedRuntime], object]
+) -> None:
+    runtime = isolated_crash(crashing)
+
+    def interrupted(pipe: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(isolated.pickle, "load", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            call(runtime)
+    with pytest.raises(Crashed, match=r"net\.crash: it was interrupted") as caught:
+        runtime.double(4)
+    assert caught.value.hint == "open it again"
+
+
+def stream_of(runtime: IsolatedRuntime) -> None:
+    runtime.embed_stream(iter([pictures(2)] * 3), lambda index, vectors: None)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGINT is sent to one process on POSIX alone")
+def test_an_engine_that_hangs_is_stopped_by_one_interrupt(crashing: Path) -> None:
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom reidctl.runtimes.isolated import IsolatedRuntime\n"
+        "from reidctl.types import Spec\n"
+        "runtime = IsolatedRuntime(Spec(name='crash'), path=Path(sys.argv[1]), device='cpu', precision=None)\n"
+        "print('open', flush=True)\nruntime.hang()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(crashing.parent), *filter(None, sys.path)])}
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, str(crashing)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    assert parent.stdout
+    assert parent.stdout.readline() == "open\n"
+    time.sleep(0.5)
+    parent.send_signal(signal.SIGINT)
+    try:
+        _, said = parent.communicate(timeout=30)
+    finally:
+        parent.kill()
+    assert said.splitlines()[-1] == "KeyboardInterrupt"
 
 
 def test_the_facts_that_a_stand_in_repeats_exist_on_a_runtime(tmp_path: Path) -> None:

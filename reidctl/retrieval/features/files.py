@@ -59,18 +59,14 @@ class Features:
         self.files = files
         self.rows = sum(file.rows for file in files)
         self.dim = files[0].dim
-        all_made = [Made.from_strings(file.strings) for file in files]
-        self.made = all_made[0] if all(all_made) else None
-        for file, made in zip(files[1:], all_made[1:], strict=True):
+        known = [(file, made) for file in files if (made := Made.from_strings(file.strings))]
+        self.made = known[0][1] if len(known) == len(files) else None
+        for file in files[1:]:
             if file.dim != self.dim:
-                different = [f"embeddings of {self.dim} / {file.dim} numbers"]
-            else:
-                different = all_made[0].differences(made) if all_made[0] and made else []
-            if different:
-                raise InputError(
-                    f"{files[0].path} and {file.path} do not go together: {', '.join(different)}",
-                    "one model must make them all",
-                )
+                raise _apart(files[0], file, [f"embeddings of {self.dim} / {file.dim} numbers"])
+        for file, made in known[1:]:
+            if different := known[0][1].differences(made):
+                raise _apart(known[0][0], file, different)
 
     @classmethod
     def open(cls, paths: Sequence[Path]) -> Features:
@@ -121,3 +117,9 @@ class Features:
         samples = tuple(labels.sample(row) for labels, _ in blocks for row in range(len(labels.names)))
         vectors = [np.empty((0, self.dim), np.float32), *(block.vectors for block in blocks)]
         return Embeddings(np.concatenate(vectors), samples)
+
+
+def _apart(one: FeatureReader, other: FeatureReader, different: Sequence[str]) -> InputError:
+    return InputError(
+        f"{one.path} and {other.path} do not go together: {', '.join(different)}", "one model must make them all"
+    )

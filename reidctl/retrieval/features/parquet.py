@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 LABELS = ["name", "identity", "camera", "path"]
 COLUMNS = [*LABELS, "embedding"]
+TEXT = ("string", "large_string", "dictionary")
+KINDS = {"name": TEXT, "identity": ("integer",), "camera": ("integer",), "path": (*TEXT, "null")}
+"""What other programs may write the labels as."""
 # Embeddings hardly shrink and would take four times as long to write.
 TEXT_ONLY = {"name": "zstd", "path": "zstd"}
 
@@ -75,6 +78,12 @@ class ParquetFeatures:
                 f"{path} is no feature file: its columns are {', '.join(schema.names)}",
                 f"{', '.join(COLUMNS)} (a fixed-size list of float32) are needed",
             )
+        for column in LABELS:
+            kind, wanted = schema.field(column).type, KINDS[column]
+            if not any(getattr(pyarrow.types, f"is_{name}")(kind) for name in wanted):
+                raise InputError(
+                    f"{path} is no feature file: its column {column} is {kind}", f"it must be {' or '.join(wanted)}"
+                )
         self.path = path
         self.rows: int = metadata.num_rows
         self.dim: int = schema.field("embedding").type.list_size
@@ -83,14 +92,23 @@ class ParquetFeatures:
     def labels(self) -> Iterator[Labels]:
         """Names, identities, cameras and paths of consecutive rows."""
         for table in self._batches(LABELS):
-            names, identities, cameras, paths = (table.column(name) for name in LABELS)
+            names, identities, cameras = (self._whole(table, name) for name in LABELS[:3])
+            paths = table.column("path")
             yield Labels(names.to_pylist(), _numbers(identities), _numbers(cameras), paths.to_pylist())
 
     def vectors(self) -> Iterator[Float32]:
         """Their vectors."""
         for table in self._batches(["embedding"]):
-            numbers = table.column("embedding").flatten().to_numpy(zero_copy_only=False)
+            numbers = self._whole(table, "embedding").flatten().to_numpy(zero_copy_only=False)
             yield np.asarray(numbers, dtype=np.float32).reshape(-1, self.dim)
+
+    def _whole(self, table: Any, name: str) -> Any:
+        """A column that says something of every row: what is left out would shift all that follows."""
+        column = table.column(name)
+        if column.null_count:
+            rows = f"{column.null_count} null{'s' * (column.null_count > 1)}"
+            raise InputError(f"{self.path} is no feature file: its column {name} has {rows}", "leave such rows out")
+        return column
 
     def _batches(self, columns: list[str]) -> Iterator[Any]:
         from pyarrow import parquet

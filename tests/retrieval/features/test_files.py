@@ -1,7 +1,9 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow
@@ -190,6 +192,38 @@ def test_shards_of_different_models_are_refused(tmp_path: Path) -> None:
     written(tmp_path / "b.parquet", some(2, dim=7), Made(INFO.model_copy(update={"embedding_dim": 7}), "x", "f32", "0"))
     with pytest.raises(InputError, match="embeddings of 5 / 7 numbers"):
         Features.open([tmp_path])
+
+
+def test_shards_of_different_models_are_refused_behind_a_file_that_names_none(tmp_path: Path) -> None:
+    unnamed = written(tmp_path / "unnamed.parquet", some(3))
+    parquet.write_table(parquet.read_table(unnamed).replace_schema_metadata(None), unnamed)
+    one = written(tmp_path / "one.parquet", some(3))
+    other = replace(MADE, info=INFO.model_copy(update={"weights_sha256": "34cd"}))
+    with pytest.raises(InputError, match=r"one\.parquet and .*other\.parquet do not go together: weights_sha256 12ab"):
+        Features.open([unnamed, one, written(tmp_path / "other.parquet", some(3), other)])
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "words"),
+    [
+        ("identity", ["anna", "bert", "carl"], "identity is string"),
+        ("camera", [0.5, 1.0, 2.0], "camera is double"),
+        ("name", [1, 2, 3], "name is int64"),
+        ("identity", [1, None, 2], "identity has 1 null$"),
+        ("embedding", [[1.0] * 5, None, [2.0] * 5], "embedding has 1 null$"),
+    ],
+)
+def test_columns_of_another_program_that_are_not_ours_are_named(
+    tmp_path: Path, column: str, values: list[Any], words: str
+) -> None:
+    """A row without an embedding would silently shift the names of all rows behind it."""
+    path = written(tmp_path / "features.parquet", some(3))
+    table = parquet.read_table(path)
+    kind = pyarrow.list_(pyarrow.float32(), 5) if column == "embedding" else None
+    place = table.schema.names.index(column)
+    parquet.write_table(table.set_column(place, column, pyarrow.array(values, kind)), path)
+    with pytest.raises(InputError, match=words):
+        Features.open([path]).embeddings()
 
 
 def test_what_is_no_feature_file_is_refused(tmp_path: Path) -> None:
