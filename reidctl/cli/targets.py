@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from reidctl.cli.output import output
 from reidctl.errors import ConfigError
-from reidctl.types import ReidData, Spec
+from reidctl.types import ReidData, Sample, Spec
 
 if TYPE_CHECKING:
     from reidctl.config import RunConfig
@@ -136,6 +136,23 @@ def open_data(text: str, root: Path, report: Report | None = None) -> ReidData:
 
     spec, own = _parse(text)
     return open_dataset(spec, own or root, report or refuse)
+
+
+def listed_samples(images: Path | None, data: str | None = None, root: Path | None = None) -> Sequence[Sample]:
+    """The images of a folder or list, nobody's; with `data` as that data set labels them, or its query and gallery.
+
+    ConfigError where neither is given, InputError where there are no images.
+    """
+    from reidctl.data.listing import listed_images
+
+    if data is None:
+        if images is None:
+            raise ConfigError("no images to embed", "give a folder, a list of paths, or --data NAME[=DIR]")
+        return listed_images(images)
+    from reidctl.data.labelling import labelled
+
+    known = open_data(data, root or DEFAULT_ROOT)
+    return labelled(listed_images(images), known) if images else (*known.query, *known.gallery)
 
 
 def open_targets(

@@ -78,8 +78,8 @@ class EvaluationInput:
         queries, gallery = matches.queries(query_features), matches.gallery(gallery_features)
         matches.require_valid()
         if metric == "cosine":
-            _require_directions(queries, "query")
-            _require_directions(gallery, "gallery")
+            require_directions(queries, "query")
+            require_directions(gallery, "gallery")
         return cls(
             matches=matches,
             query_features=queries,
@@ -119,7 +119,8 @@ def require_known(what: str, name: str, known: tuple[str, ...]) -> None:
         raise ConfigError(f"no {what} '{name}'", suggestion(name, known, f"there are {', '.join(known)}"))
 
 
-def _require_directions(features: Float32, what: str) -> None:
+def require_directions(features: Float32, what: str) -> None:
+    """InputError for a vector of zeros, which has no cosine distance."""
     for start in range(0, len(features), TILE_ROWS):
         rows = np.asarray(features[start : start + TILE_ROWS])
         empty = ~rows.reshape(len(rows), -1).any(axis=1)
