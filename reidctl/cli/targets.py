@@ -134,7 +134,7 @@ def open_data(text: str, root: Path, report: Report | None = None) -> ReidData:
     from reidctl.data.problems import refuse
     from reidctl.data.sources import open_dataset
 
-    spec, own = _parse(text)
+    spec, own = parsed(text)
     return open_dataset(spec, own or root, report or refuse)
 
 
@@ -168,7 +168,7 @@ def open_targets(
     trained_at = config.data.root if config else DEFAULT_ROOT
     rule: OnBadImage = on_bad_image or (config.data.on_bad_image if config else "error")
     if texts:
-        named = [_parse(text) for text in texts]
+        named = [parsed(text) for text in texts]
         return _told_apart([load_target(spec, own or root or trained_at, rule) for spec, own in named])
     if config is None or not config.data.targets:
         raise ConfigError("no data set to test on", "name one: --data market1501 --root DIR")
@@ -185,11 +185,12 @@ def _told_apart(targets: list[ReidData]) -> list[ReidData]:
     ]
 
 
-def _parse(text: str) -> tuple[Spec, Path | None]:
+def parsed(text: str, at: str = "--data") -> tuple[Spec, Path | None]:
+    """NAME, NAME=PLACE or {name: …, parameters}: the part, and where its data are; errors begin with `at`."""
     if text.startswith("{"):
         from reidctl.config.reader import read_value
         from reidctl.validation import validate
 
-        return validate(Spec, read_value(text, "--data"), at="--data"), None
+        return validate(Spec, read_value(text, at), at=at), None
     name, _, folder = text.partition("=")
     return Spec(name=name), Path(folder) if folder else None

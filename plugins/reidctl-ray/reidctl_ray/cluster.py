@@ -39,7 +39,7 @@ def connected(address: str) -> Iterator[None]:
             logging_level=logging.ERROR,
             **({"include_dashboard": False} if address == "local" else {}),
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises plain ones, too
         raise InputError(
             f"no Ray cluster at '{address}': {_first_line(error)}",
             "start one with `ray start --head`, or work on this machine alone with --address local",

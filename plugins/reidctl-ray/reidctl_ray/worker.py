@@ -66,5 +66,5 @@ def told(error: ReidError) -> str:
 def heard(text: str) -> ReidError:
     """The error again; one of a kind that `reidctl.errors` does not have is an InputError."""
     name, message, hint = json.loads(text)
-    kind = getattr(errors, name, InputError)
-    return kind(message, hint)  # type: ignore[no-any-return]
+    kind: type[ReidError] = getattr(errors, name, InputError)
+    return kind(message, hint)

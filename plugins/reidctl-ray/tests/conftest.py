@@ -1,6 +1,8 @@
 """A local cluster of two worker processes, and drawn people in files."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -63,3 +65,41 @@ def reidctl() -> Cli:
         return subprocess.run(line, capture_output=True, text=True, check=False)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def kill_worker() -> Callable[[str], int | None]:
+    """Kill a worker process of this cluster that works for the actor named; its number, None where there is none."""
+
+    def kill(actor: str) -> int | None:
+        workers = [pid for pid in descendants(os.getpid()) if actor.encode() in command_of(pid)]
+        if workers:
+            os.kill(workers[0], signal.SIGKILL)
+        return workers[0] if workers else None
+
+    return kill
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes that this one started, and those that they started."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                stat = (entry / "stat").read_text()
+            except OSError:
+                continue
+            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+    found, seen = [], {pid}
+    while grown := [child for child, parent in parents.items() if parent in seen and child not in seen]:
+        seen |= set(grown)
+        found += grown
+    return found
+
+
+def command_of(pid: int) -> bytes:
+    """What a process calls itself."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

@@ -1,8 +1,7 @@
 import json
-import os
-import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +52,15 @@ def test_two_workers_write_what_one_process_writes(
 
 
 def test_a_killed_worker_costs_nothing_and_doubles_nothing(
-    cluster: None, images: Path, single: pyarrow.Table, tmp_path: Path
+    cluster: None, images: Path, single: pyarrow.Table, kill_worker: Callable[[str], int | None], tmp_path: Path
 ) -> None:
     killed: list[tuple[int, int]] = []
 
     def kill_one() -> None:
         while not killed:
             finished = len(list(tmp_path.glob("*.parquet")))
-            workers = [pid for pid in descendants(os.getpid()) if b"ShardEmbedder" in command_of(pid)]
-            if finished and workers:
-                os.kill(workers[0], signal.SIGKILL)
-                killed.append((workers[0], finished))
+            if finished and (pid := kill_worker("ShardEmbedder")):
+                killed.append((pid, finished))
             time.sleep(0.01)
 
     killer = threading.Thread(target=kill_one)
@@ -155,30 +152,6 @@ def test_an_error_arrives_as_it_was_sent() -> None:
     for sent in (ConfigError("what", "do this"), InputError("where")):
         found = heard(told(sent))
         assert (type(found), str(found), found.hint) == (type(sent), str(sent), sent.hint)
-
-
-def descendants(pid: int) -> list[int]:
-    """Processes that this one started, and those that they started."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                stat = (entry / "stat").read_text()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
-    found, seen = [], {pid}
-    while grown := [child for child, parent in parents.items() if parent in seen and child not in seen]:
-        seen |= set(grown)
-        found += grown
-    return found
-
-
-def command_of(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 def test_embeddings_are_not_all_alike(single: pyarrow.Table) -> None:

@@ -1,12 +1,10 @@
 import json
-import os
-import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from test_embed import MODEL, command_of, descendants
 
 import reidctl
 from reidctl.errors import ConfigError, InputError
@@ -15,6 +13,7 @@ from reidctl.types import ArtefactInfo, Metrics
 from reidctl_ray.evaluation import evaluate_on_cluster
 
 DIM = 64
+MODEL = "retail-0248"
 
 
 def write(path: Path, vectors: np.ndarray, people: np.ndarray, cameras: np.ndarray, model: str = "net") -> Path:
@@ -60,18 +59,18 @@ def test_two_parts_give_the_figures_of_one_process(
     assert 0.1 < found.mAP < 0.99
 
 
-def test_a_killed_worker_changes_no_figure(cluster: None, files: tuple[Path, list[Path]]) -> None:
+def test_a_killed_worker_changes_no_figure(
+    cluster: None, files: tuple[Path, list[Path]], kill_worker: Callable[[str], int | None]
+) -> None:
     query, gallery = files
-    killed: list[int] = []
+    killed: list[int | None] = []
 
     def kill_one(done: int) -> None:
         if not killed:
-            workers = [pid for pid in descendants(os.getpid()) if b"PartOfGallery" in command_of(pid)]
-            os.kill(workers[0], signal.SIGKILL)
-            killed.append(workers[0])
+            killed.append(kill_worker("PartOfGallery"))
 
     found = evaluate_on_cluster([query], gallery, parts=2, progress=kill_one)
-    assert killed
+    assert killed[0]
     assert found == in_one_process(query, gallery)
 
 
