@@ -81,6 +81,7 @@ def _check_found(index: Index, rows: Embeddings, times: np.ndarray[Any, Any]) ->
         {"cameras": [1]},
         {"cameras": {0, 3}},
         {"cameras": [77]},
+        {"cameras": []},
         {"since": 1020.0},
         {"until": 1043.0},
         {"cameras": [2, 3], "since": 1018.0, "until": 1039.0},

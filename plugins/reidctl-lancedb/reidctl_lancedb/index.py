@@ -153,7 +153,11 @@ class LanceIndex:
 def _filter(cameras: Collection[int] | None, since: float | None, until: float | None) -> str | None:
     """The condition in SQL; a time that is not known (null) is in no span."""
     conditions: Sequence[str | None] = (
-        None if cameras is None else f"camera IN ({', '.join(str(int(each)) for each in sorted(cameras))})",
+        None
+        if cameras is None
+        else "false"
+        if not cameras
+        else f"camera IN ({', '.join(str(int(each)) for each in sorted(cameras))})",
         None if since is None else f"time >= {float(since)!r}",
         None if until is None else f"time < {float(until)!r}",
     )
