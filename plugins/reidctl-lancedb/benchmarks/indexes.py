@@ -99,8 +99,8 @@ def qdrant(crowd: Crowd, place: Path) -> tuple[float, Callable[[], Search]]:
         client = QdrantClient(path=str(place))
 
         def search(queries: Any, camera: int | None) -> list[list[int]]:
-            matching = models.FieldCondition(key="camera", match=models.MatchValue(value=camera))
-            chosen = None if camera is None else models.Filter(must=[matching])
+            matching = [] if camera is None else [models.MatchValue(value=camera)]
+            chosen = models.Filter(must=[models.FieldCondition(key="camera", match=each) for each in matching])
             found = [
                 client.query_points("people", query=query.tolist(), limit=K, query_filter=chosen) for query in queries
             ]
