@@ -1,6 +1,6 @@
 """Recall, queries a second and size of the index, beside exact search and Qdrant's embedded mode.
 
-    python benchmarks/indexes.py                     50,000 embeddings of 256 numbers, of 2,500 people
+    python benchmarks/indexes.py                     50,000 embeddings of 256 numbers, twenty a person
     python benchmarks/indexes.py --rows 200000 --ways exact,lancedb
     pip install qdrant-client                        which the way `qdrant` needs
 
@@ -31,7 +31,7 @@ import numpy as np
 from reidctl.types import Embeddings, Sample
 from reidctl_lancedb.index import LanceIndex
 
-DIM, K, CAMERAS, QUERIES = 256, 10, 6, 128
+DIM, K, CAMERAS, QUERIES = 256, 10, 6, 64
 Search = Callable[[Any, "int | None"], list[list[int]]]
 
 
@@ -40,7 +40,7 @@ class Crowd:
 
     def __init__(self, rows: int) -> None:
         random = np.random.default_rng(0)
-        points = random.standard_normal((rows // 20, DIM))
+        points = random.standard_normal((max(rows // 20, QUERIES), DIM))
         vectors = points[np.arange(rows) % len(points)] + 0.9 * random.standard_normal((rows, DIM))
         queries = points[:QUERIES] + 0.9 * random.standard_normal((QUERIES, DIM))
         self.vectors, self.queries = vectors.astype(np.float32), queries.astype(np.float32)

@@ -35,7 +35,7 @@ class LanceIndex:
 
     From `approximate_from` rows on an index of inverted lists (IVF, vectors as they are) is kept, in which a search
     looks through the `probes` lists nearest to the query, and through rows that are in no list yet. Below, and with 0,
-    a search is exact. Filters by camera and time come before the search, so that k are found where there are k.
+    a search is exact; so is one of some cameras or a span of time, which compares all rows that are chosen.
     """
 
     def __init__(
@@ -117,7 +117,8 @@ class LanceIndex:
             [*(name for name in self._table.schema.names if name != "embedding"), "_distance"]
         )
         if chosen:
-            asked = asked.where(chosen, prefilter=True)
+            # Lists hold few of the rows that are chosen, so that the nearest of them are anywhere.
+            asked = asked.where(chosen, prefilter=True).bypass_vector_index()
         found: list[list[Found]] = [[] for _ in queries]
         for row in asked.to_arrow().to_pylist():
             distance = min(max(row["_distance"], 0.0), 2.0)
