@@ -7,6 +7,7 @@ signatures of every built-in part, and the environment variables, legacy-keys.md
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -130,6 +131,8 @@ PAGES: dict[str, Callable[[], str]] = {"cli.md": cli, "config.md": config, "lega
 
 
 def main() -> int:
+    # The pages are about our own parts, whatever else is installed here.
+    os.environ["REIDCTL_PLUGINS"] = "none"
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page is stale")
     check = parser.parse_args().check

@@ -22,10 +22,7 @@ from reidctl.cli.output import output
 from reidctl.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reidctl.retrieval.bulk import Embedded
-    from reidctl.types import Sample
 
 
 def embed(
@@ -90,13 +87,13 @@ def embed(
 
     A call that was stopped, however it was, goes on where it had been when it is given again.
     """
-    from reidctl.cli.targets import made_by, open_model
+    from reidctl.cli.targets import listed_samples, made_by, open_model
     from reidctl.data.images import ImageError
     from reidctl.retrieval.bulk import Plan, embed_to_file
     from reidctl.retrieval.features import require_format
 
     require_format(path)
-    samples = _samples(images, data, root)
+    samples = listed_samples(images, data, root)
     if shard is not None:
         part, parts = _shard(shard)
         samples = samples[len(samples) * (part - 1) // parts : len(samples) * part // parts]
@@ -139,20 +136,6 @@ def _tell(found: Embedded, path: Path, source: object, dim: int, json: bool) -> 
     parts += [f"{found.before:,} from before"] if found.before else []
     parts += [f"{found.already_there:,} images were already there"] if found.already_there else []
     output.note(", ".join(parts))
-
-
-def _samples(images: Path | None, data: str | None, root: Path | None) -> Sequence[Sample]:
-    from reidctl.data.listing import listed_images
-
-    if data is None:
-        if images is None:
-            raise ConfigError("no images to embed", "give a folder, a list of paths, or --data NAME[=DIR]")
-        return listed_images(images)
-    from reidctl.cli.targets import DEFAULT_ROOT, open_data
-    from reidctl.data.labelling import labelled
-
-    known = open_data(data, root or DEFAULT_ROOT)
-    return labelled(listed_images(images), known) if images else (*known.query, *known.gallery)
 
 
 def _shard(text: str) -> tuple[int, int]:

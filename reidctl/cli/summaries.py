@@ -22,6 +22,7 @@ SUMMARIES = {
     "config": "Show, write, check and convert configurations.",
     "datasets": "The registered datasets.",
     "export": "Convert networks to ONNX and OpenVINO IR.",
+    "indexes": "Indexes of embeddings, to which one adds, which one searches by camera and time, and which forget.",
     "loggers": "The registered loggers.",
     "losses": "The registered losses.",
     "models": "The registered models.",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from reidctl.cli.output import output
 from reidctl.errors import ConfigError
-from reidctl.types import ReidData, Spec
+from reidctl.types import ReidData, Sample, Spec
 
 if TYPE_CHECKING:
     from reidctl.config import RunConfig
@@ -134,8 +134,25 @@ def open_data(text: str, root: Path, report: Report | None = None) -> ReidData:
     from reidctl.data.problems import refuse
     from reidctl.data.sources import open_dataset
 
-    spec, own = _parse(text)
+    spec, own = parsed(text)
     return open_dataset(spec, own or root, report or refuse)
+
+
+def listed_samples(images: Path | None, data: str | None = None, root: Path | None = None) -> Sequence[Sample]:
+    """The images of a folder or list, nobody's; with `data` as that data set labels them, or its query and gallery.
+
+    ConfigError where neither is given, InputError where there are no images.
+    """
+    from reidctl.data.listing import listed_images
+
+    if data is None:
+        if images is None:
+            raise ConfigError("no images to embed", "give a folder, a list of paths, or --data NAME[=DIR]")
+        return listed_images(images)
+    from reidctl.data.labelling import labelled
+
+    known = open_data(data, root or DEFAULT_ROOT)
+    return labelled(listed_images(images), known) if images else (*known.query, *known.gallery)
 
 
 def open_targets(
@@ -151,18 +168,19 @@ def open_targets(
     trained_at = config.data.root if config else DEFAULT_ROOT
     rule: OnBadImage = on_bad_image or (config.data.on_bad_image if config else "error")
     if texts:
-        named = [_parse(text) for text in texts]
+        named = [parsed(text) for text in texts]
         return told_apart([load_target(spec, own or root or trained_at, rule) for spec, own in named])
     if config is None or not config.data.targets:
         raise ConfigError("no data set to test on", "name one: --data market1501 --root DIR")
     return told_apart([load_target(spec, root or trained_at, rule) for spec in config.data.targets])
 
 
-def _parse(text: str) -> tuple[Spec, Path | None]:
+def parsed(text: str, at: str = "--data") -> tuple[Spec, Path | None]:
+    """NAME, NAME=PLACE or {name: …, parameters}: the part, and where its data are; errors begin with `at`."""
     if text.startswith("{"):
         from reidctl.config.reader import read_value
         from reidctl.validation import validate
 
-        return validate(Spec, read_value(text, "--data"), at="--data"), None
+        return validate(Spec, read_value(text, at), at=at), None
     name, _, folder = text.partition("=")
     return Spec(name=name), Path(folder) if folder else None

@@ -201,6 +201,28 @@ def _logger(question: Question, registry: Registry, say: Say) -> Steps:
         logger.close()
 
 
+def _index(question: Question, registry: Registry, say: Say) -> Steps:
+    yield "build"
+    import numpy as np
+
+    from reidctl.testing import check_index, example_embeddings
+
+    with TemporaryDirectory(prefix="reidctl-") as folder:
+
+        def build(place: str, dim: int | None) -> Any:
+            return _built(question, registry, location=str(Path(folder, place)), dim=dim, made={"model": '"example"'})
+
+        build("new", 8).close()
+        yield "contract"
+        check_index(partial(build, "checked"))
+        yield "timing"
+        index, vectors = build("timed", 256), example_embeddings(2000, 256)
+        index.add(vectors)
+        queries = vectors.vectors[:16] + np.float32(0.1)
+        say(f"{_milliseconds(lambda: index.search(queries, 10)) / len(queries):.2f} ms a query in 2,000 of 256")
+        index.close()
+
+
 def _preset(question: Question, registry: Registry, say: Say) -> Steps:
     yield "contract"
     from reidctl.config.load import load_config
@@ -233,6 +255,7 @@ _OF_KIND: dict[str, Callable[[Question, Registry, Say], Steps]] = {
     "dataset": _dataset,
     "runtime": _runtime,
     "logger": _logger,
+    "index": _index,
     "preset": _preset,
     "command": _command,
 }

@@ -178,16 +178,20 @@ class QueryScores:
 
     def metrics(self, inputs: EvaluationInput, scoring: Scoring) -> Metrics:
         """The means over the valid queries."""
+        return self.means(scoring, len(inputs.gallery_ids), inputs.metric, reranked=inputs.rerank is not None)
+
+    def means(self, scoring: Scoring, gallery: int, metric: Metric, *, reranked: bool = False) -> Metrics:
+        """The same of a gallery of so many images."""
         return Metrics(
             cmc={k: float(self.within(k).mean()) for k in scoring.ranks},
             mAP=float(self.average_precision.mean()),
             mINP=float(self.inverse_negative_penalty.mean()),
             valid_queries=int(self.valid.sum()),
             invalid_queries=int((~self.valid).sum()),
-            gallery=len(inputs.gallery_ids),
+            gallery=gallery,
             ap_rule=scoring.ap_rule,
-            metric=inputs.metric,
-            reranked=inputs.rerank is not None,
+            metric=metric,
+            reranked=reranked,
             protocol=scoring.protocol,
             seed=None if scoring.protocol == "market1501" else scoring.seed,
         )

@@ -75,7 +75,7 @@ class EvaluationInput:
         matches = Matches(query_ids, gallery_ids, query_cams, gallery_cams)
         queries, gallery = matches.queries(query_features), matches.gallery(gallery_features)
         matches.require_valid()
-        require_directions(queries, gallery, metric)
+        require_distances(queries, gallery, metric)
         return cls(
             matches=matches,
             query_features=queries,
@@ -116,14 +116,15 @@ def require_images(query: Float32, gallery: Float32) -> None:
             raise InputError(f"the {what} is empty", "an evaluation needs images to look for and images to find")
 
 
-def require_directions(query: Float32, gallery: Float32, metric: Metric) -> None:
-    """InputError for a zero vector where the metric is `cosine`."""
+def require_distances(query: Float32, gallery: Float32, metric: Metric) -> None:
+    """InputError for a zero vector on either side where the metric is `cosine`."""
     if metric == "cosine":
-        _require_directions(query, "query")
-        _require_directions(gallery, "gallery")
+        require_directions(query, "query")
+        require_directions(gallery, "gallery")
 
 
-def _require_directions(features: Float32, what: str) -> None:
+def require_directions(features: Float32, what: str) -> None:
+    """InputError for a vector of zeros, which has no cosine distance."""
     for start in range(0, len(features), TILE_ROWS):
         rows = np.asarray(features[start : start + TILE_ROWS])
         empty = ~rows.reshape(len(rows), -1).any(axis=1)

@@ -10,7 +10,7 @@ import numpy as np
 from reidctl.retrieval.arrays import thread_pool
 from reidctl.retrieval.distance import Metric, require_metric
 from reidctl.retrieval.evaluation import APRule, average_precision
-from reidctl.retrieval.inputs import require_directions, require_images
+from reidctl.retrieval.inputs import require_distances, require_images
 from reidctl.retrieval.nearest import Neighbours, joined, nearest
 from reidctl.retrieval.ranks import Matches, MatchRanks
 from reidctl.retrieval.reranking import distance_blocks
@@ -92,7 +92,7 @@ def rank_gallery(
     require_images(query.vectors, gallery.vectors)
     matches = Matches(query.identities, gallery.identities, query.cameras, gallery.cameras)
     queries, vectors = matches.queries(query.vectors), matches.gallery(gallery.vectors)
-    require_directions(queries, vectors, metric)
+    require_distances(queries, vectors, metric)
     nearby: list[Neighbours] = []
     found: list[MatchRanks] = []
     start = 0

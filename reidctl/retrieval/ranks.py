@@ -131,16 +131,50 @@ class Matches:
 
     def ranks(self, block: Block, start: int, pool: Executor) -> MatchRanks:
         """Ranks of the matches of the queries from start on, whose distances are block [b, G']."""
-        rows, columns, matching = self.same_identity(start, start + len(block))
-        keys = sort_keys(rows, block[rows, columns])
-        wanted, keys = np.sort(keys[matching]), np.sort(keys)
-        counts = self.counts[start : start + len(block)]
-        rows, places = wanted >> 32, ragged(np.ones_like(counts), counts)
-        thresholds = np.full((len(block), counts.max(initial=1)), -np.inf, np.float32)
-        thresholds[rows, places - 1] = key_values(wanted)
-        within = count_within(block, thresholds, pool)[rows, places - 1]
-        same = np.searchsorted(keys, wanted, "right") - np.searchsorted(keys, rows << 32)
-        return MatchRanks(within - same + places, counts)
+        matches = BlockMatches.of(self, block, start)
+        wrong = self.wrong_within(block, start, matches.thresholds, pool)
+        return matches.ranks(wrong)
+
+    def wrong_within(self, block: Block, start: int, thresholds: Float32, pool: Executor) -> Int64:
+        """How many wrong images are at most at each threshold from the queries from start on: [b, P].
+
+        block [b, G'] are their distances, thresholds [b, P] as those of `BlockMatches`.
+        """
+        rows, columns, _ = self.same_identity(start, start + len(block))
+        keys, each = np.sort(sort_keys(rows, block[rows, columns])), np.arange(len(block))[:, None]
+        same = np.searchsorted(keys, sort_keys(each, thresholds), "right") - np.searchsorted(keys, each << 32)
+        return count_within(block, thresholds, pool) - same
+
+
+@dataclass(frozen=True)
+class BlockMatches:
+    """Distances of the matches of b queries, ascending: thresholds [b, P] float32, padded with -inf; counts [b]."""
+
+    thresholds: Float32
+    counts: Int64
+
+    @classmethod
+    def of(cls, matches: Matches, block: Block, start: int) -> BlockMatches:
+        """Those of the queries from start on, whose distances are block [b, G']."""
+        rows, columns, matching = matches.same_identity(start, start + len(block))
+        return cls.gathered(rows[matching], block[rows[matching], columns[matching]], len(block))
+
+    @classmethod
+    def gathered(cls, rows: Int64, distances: Float32, size: int) -> BlockMatches:
+        """From flat distances and the queries, 0…size-1, that they belong to, in any order."""
+        keys = np.sort(sort_keys(rows, distances))
+        counts = np.bincount(keys >> 32, minlength=size)
+        thresholds = np.full((size, counts.max(initial=1)), -np.inf, np.float32)
+        thresholds[keys >> 32, ragged(np.zeros_like(counts), counts)] = key_values(keys)
+        return cls(thresholds, counts)
+
+    def ranks(self, wrong: Int64) -> MatchRanks:
+        """From the number of wrong images [b, P] within each threshold."""
+        rows, places = (
+            np.repeat(np.arange(len(self.counts)), self.counts),
+            ragged(np.ones_like(self.counts), self.counts),
+        )
+        return MatchRanks(wrong[rows, places - 1] + places, self.counts)
 
 
 def match_ranks(matches: Matches, blocks: Iterable[Block]) -> MatchRanks:

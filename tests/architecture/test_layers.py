@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "reidctl"
 LAYERS = {
     "errors": 0,
     "types": 0,
+    "index": 0,
     "files": 0,
     "installed": 1,
     "plugins": 1,

@@ -17,11 +17,26 @@ from PIL import Image
 from torch import Tensor, nn
 
 from reidctl.errors import ReidError
+from reidctl.testing.index import check_index, example_embeddings
 from reidctl.types import ArtefactInfo, Embedder, ImageSpec, Mixed, ReidData, Spec
 from reidctl.validation import given_names
 
 if TYPE_CHECKING:
     from reidctl.training.checkpoint import Checkpoint
+
+__all__ = [
+    "check_batch_transform",
+    "check_dataset",
+    "check_export",
+    "check_index",
+    "check_loss",
+    "check_model",
+    "check_runtime",
+    "check_transform",
+    "example_embeddings",
+    "fresh_checkpoint",
+    "value_of",
+]
 
 Value = Callable[[Tensor, Tensor, Tensor], Tensor]
 """A loss of embeddings [B, D], labels [B] and indices [B]."""

@@ -1,0 +1,1 @@
+"""An index of embeddings in LanceDB."""

@@ -1,0 +1,1 @@
+"""reidctl on a Ray cluster."""
