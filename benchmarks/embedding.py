@@ -41,7 +41,7 @@ from side_by_side.turns import Measured, tell
 WAYS = ("decode", "inference", "pipeline", "batches", "plain 32", "plain 1")
 REAL = "data/market1501/Market-1501-v15.09.15/bounding_box_train"
 SPEEDS = (
-    Column("way", "", width=12),
+    Column("way", "way", width=12),
     Column("images_per_second", "images/s", ",.1f"),
     Column("images_per_cpu_second", "images/CPU second", ",.1f"),
     Column("memory_mib", "memory MiB", ",.0f"),

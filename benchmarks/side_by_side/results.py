@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reidctl import __version__
-from reidctl.errors import InputError, ReidError
-from reidctl.files import write_text
+from reidctl.errors import ReidError
+from reidctl.files import require_writable, write_text
 from reidctl.processor import processor
 
 SCHEMA = "reidctl.benchmark/1"
@@ -78,7 +78,7 @@ class Report:
     def __init__(self, output: str | None) -> None:
         self._output, self._tables, self._notes = output, list[Table](), list[str]()
         if output not in (None, "-"):
-            _require_writable(Path(output).parent)
+            require_writable(Path(output))
 
     def table(self, title: str, *columns: Column) -> Table:
         self._tables.append(Table(title, columns, quiet=self._output == "-"))
@@ -135,16 +135,6 @@ def run(main: Callable[[], None]) -> None:
     except ReidError as error:
         print(f"not measured: {error}" + (f"; {error.hint}" if error.hint else ""), file=sys.stderr)
         sys.exit(error.exit_code)
-
-
-def _require_writable(folder: Path) -> None:
-    """Before an hour of measuring, and not after it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: {error.strerror}") from None
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"{folder}: cannot be written to")
 
 
 def machine() -> dict[str, Any]:
