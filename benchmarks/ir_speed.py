@@ -8,7 +8,8 @@ published 0267 ONNX file, fp32 weights and INT8 of each, in every arithmetic; wh
 a row that says so. All are measured as `reidctl bench` does under its throughput hint, each in a process of its own,
 in turns; ratios are medians over the turns of ratios within a turn. All take one image at a time, as the published
 files do, and ours 8 in further rows. Cosines are to the same file's f32 embeddings of the queries, INT8 to its
-architecture's fp32 file; mAP and rank-1 are of market1501-dev, whose training images calibrate our INT8.
+architecture's fp32 file; the relative error, too, which `verify` has a tolerance for. mAP and rank-1 are of
+market1501-dev, whose training images calibrate our INT8.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ COLUMNS = (
     Column("memory_ratio", "ratio", ".2f"),
     Column("cosine_min", "least cosine", ".5f"),
     Column("cosine_mean", "mean", ".5f"),
+    Column("relative_error", "relative error", ".3f"),
     Column("mAP", "mAP", ".4f"),
     Column("rank1", "rank-1", ".4f"),
 )
@@ -74,6 +76,7 @@ class Row:
     error: str | None = None
     cosine_min: float | None = None
     cosine_mean: float | None = None
+    relative_error: float | None = None
     mAP: float | None = None
     rank1: float | None = None
 
@@ -143,7 +146,7 @@ def score(rows: list[Row], images: ReidData) -> None:
         metrics = evaluate(query, gallery)
         row.mAP, row.rank1 = metrics.mAP, metrics.cmc[1]
         apart = difference(exact.setdefault(row.name.split()[0], query.vectors), query.vectors)
-        row.cosine_min, row.cosine_mean = apart.cosine_min, apart.cosine_mean
+        row.cosine_min, row.cosine_mean, row.relative_error = apart.cosine_min, apart.cosine_mean, apart.relative_error
 
 
 def ratio(row: Row, other: Row) -> float | None:
@@ -196,6 +199,7 @@ def as_dict(row: Row, base: Row) -> dict[str, Any]:
         "memory_ratio": measured.memory_mib / beside if measured and measured.memory_mib and beside else None,
         "cosine_min": row.cosine_min,
         "cosine_mean": row.cosine_mean,
+        "relative_error": row.relative_error,
         "mAP": row.mAP,
         "rank1": row.rank1,
         "error": row.error,
