@@ -14,7 +14,7 @@ import numpy as np
 
 from reidctl.data.problems import Problem
 from reidctl.errors import ExistsError, InputError
-from reidctl.files import refuse_existing, remove_unfinished, write_text
+from reidctl.files import only_writer, refuse_existing, remove_unfinished, write_text
 from reidctl.retrieval.features import (
     CHUNK,
     Block,
@@ -79,10 +79,21 @@ def embed_to_file(
     Finished parts are kept in `<path>.unfinished` until the file takes its name. A call that finds them of the same
     samples, model and settings goes on from there and ends with the same bytes. progress takes how many images more
     are done. Appending leaves out samples whose file (or, drawn, whose name) is there already.
-    ExistsError where the file is there, or parts of another call, without `force`; InputError for an image that cannot
-    be read, and to append to what another model made.
+    ExistsError where the file is there, or parts of another call, without `force`, and where another process is writing
+    it; InputError for an image that cannot be read, and to append to what another model made.
     """
     require_format(plan.path)
+    with only_writer(_folder(plan.path)):
+        return _embed_to_file(embedder, samples, plan, progress)
+
+
+def _folder(path: Path) -> Path:
+    return path.with_name(f"{path.name}.unfinished")
+
+
+def _embed_to_file(
+    embedder: StreamEmbedder, samples: Sequence[Sample], plan: Plan, progress: Callable[[int], None] | None
+) -> Embedded:
     base = _base(plan)
     there = _there(base) if base else set()
     new = [sample for sample in samples if _key(sample) not in there] if there else samples
@@ -176,7 +187,7 @@ class _Parts:
     """The folder of finished parts, and the file that they become."""
 
     def __init__(self, plan: Plan, samples: Sequence[Sample], base: Features | None) -> None:
-        self.folder = plan.path.with_name(f"{plan.path.name}.unfinished")
+        self.folder = _folder(plan.path)
         self._plan, self._samples, self._base = plan, samples, base
         self._rows = -(-PART_ROWS // plan.batch_size) * plan.batch_size
         self.count = -(-len(samples) // self._rows)
@@ -185,7 +196,7 @@ class _Parts:
         if record.is_file():
             self._require_same(job)
         else:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._clear()
         write_text(record, json.dumps(job, indent=2) + "\n")
 
     def _job(self) -> dict[str, str | int | bool]:
@@ -217,7 +228,16 @@ class _Parts:
                 "give the same arguments to go on with it, or --force to begin anew",
             )
         if different:
-            shutil.rmtree(self.folder)
+            self._clear()
+
+    def _clear(self) -> None:
+        """Take away what is in the folder, which is locked; the record first, without which the rest is nothing."""
+        (self.folder / JOB).unlink(missing_ok=True)
+        for left in self.folder.iterdir():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
     def samples(self, part: int) -> Sequence[Sample]:
         """Those of one part."""
@@ -249,8 +269,7 @@ class _Parts:
         skipped = [problem for file in files for problem in _skipped(file.strings)]
         joined = Features([*(self._base.files if self._base else ()), *files])
         write_features(self._plan.path, _gathered(joined.blocks()), joined.rows, self._plan.made)
-        (self.folder / JOB).unlink()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._clear()
         return joined.rows, skipped
 
     def _path(self, part: int) -> Path:
