@@ -52,6 +52,18 @@ def test_every_network_is_one_graph(name: str) -> None:
     require_one_graph(models.build(NETWORKS[name], image_size=SMALL).train())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet50", "convnext_atto", "vit_tiny_patch16_224", "mobilenetv4_conv_small"])
+def test_a_backbone_of_timm_is_one_graph_for_batches_of_any_size(name: str) -> None:
+    network = models.build(Spec(name=f"timm/{name}"), image_size=SMALL).train()
+    counter = CompileCounter()
+    compiled = torch.compile(network, backend=counter)
+    for size, graphs in ((4, 1), (3, 2), (2, 2)):
+        compiled(torch.randn(size, 3, *SMALL))
+        assert counter.frame_count == graphs
+    assert not torch._dynamo.utils.counters["graph_break"]
+
+
 def test_a_network_under_test_is_one_graph() -> None:
     require_one_graph(models.build(NETWORKS["retail-0267"], image_size=SMALL).eval())
 
