@@ -19,6 +19,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ SHORT = 60
 
 def score(model: Path, data: ReidData) -> dict[str, float]:
     """Figures of one model, and the seconds that its embeddings took."""
-    embedder = open_embedder(model, precision="f32")
+    embedder = open_embedder(str(model), precision="f32")
     started = time.perf_counter()
     query, gallery = (embed(embedder, samples) for samples in (data.query, data.gallery))
     seconds = time.perf_counter() - started
@@ -66,7 +67,7 @@ def score(model: Path, data: ReidData) -> dict[str, float]:
 
 def as_int8(model: Path, data: ReidData, folder: Path) -> Path:
     """An INT8 file of it in `folder`, or where it is an ONNX file, of that."""
-    onnx = model if model.suffix == ".onnx" else export_onnx(model, folder / "model.onnx")
+    onnx = model if model.suffix == ".onnx" else export_onnx(str(model), folder / "model.onnx")
     return export_ir(onnx, folder, weights="int8", calibration=data.train)
 
 
@@ -126,6 +127,8 @@ def main() -> None:
     options = parser.parse_args()
     stored = os.environ.get("REIDCTL_TEST_DATA")
     report, models = Report(options.json), named(options.models, stored)
+    if options.int8 and not find_spec("nncf"):
+        raise NotHere("INT8 needs NNCF, which is not installed", "pip install 'reidctl[int8]'")
     if not options.ablation and not (models and (options.root or stored)):
         raise NotHere("no models and no images", "name both (--root), or set REIDCTL_TEST_DATA")
     if options.models or not options.ablation:
