@@ -13,10 +13,11 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
 from reidctl.errors import PluginError, ReidError, UnknownName, nearest, suggestion
+from reidctl.installed import entry_points, package_of
 from reidctl.plugins import Unpackaged, declared_points, is_left_out, off_stdout
 
 if TYPE_CHECKING:
@@ -124,22 +125,13 @@ class Entry:
 
 
 @cache
-def _package(distribution: Distribution | None) -> tuple[str, str]:
-    """Name and version; kept, because each look at them parses the package's metadata anew."""
-    if distribution is None:
-        return "unknown package", "?"
-    metadata = distribution.metadata
-    return metadata["Name"], metadata["Version"]
-
-
-@cache
 def _installed() -> dict[str, list[EntryPoint]]:
     """The entry points of our groups; kept, because every look at them reads the metadata of all packages anew."""
-    points = entry_points()
     groups = [registry.group for registry in REGISTRIES]
-    found = {group: list(points.select(group=group)) for group in ["reidctl.api", *groups]}
-    for point in declared_points(groups):
-        found[point.group].append(point)
+    found: dict[str, list[EntryPoint]] = {group: [] for group in ["reidctl.api", *groups]}
+    for point in [*entry_points(), *declared_points(groups)]:
+        if point.group in found:
+            found[point.group].append(point)
     return found
 
 
@@ -149,7 +141,7 @@ def _api_versions() -> dict[str, int]:
     for point in _installed()["reidctl.api"]:
         number = point.value.removeprefix("v")
         if point.name == "version" and number.isdecimal():
-            versions[_package(point.dist)[0]] = int(number)
+            versions[package_of(point.dist)[0]] = int(number)
     return versions
 
 
@@ -166,7 +158,7 @@ class Registry:
         """Every part in the metadata of a package, those of disabled ones too; nothing is imported."""
         found = []
         for point in _installed()[self.group]:
-            package, version = _package(point.dist)
+            package, version = package_of(point.dist)
             api = API_VERSION if isinstance(point.dist, Unpackaged) else _api_versions().get(package)
             found.append(Entry(self.kind, point.name, package, version, point.value, api, point))
         return tuple(sorted(found, key=lambda entry: (entry.name, entry.package)))

@@ -7,6 +7,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
@@ -70,6 +71,19 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REIDCTL_PLUGIN_FILES", "")
 
 
+@contextmanager
+def log_put_back() -> Iterator[None]:
+    """After the block the library logs as before, whatever commands ran in it."""
+    logger = logging.getLogger("reidctl")
+    before = logger.handlers, logger.level, logger.propagate
+    try:
+        yield
+    finally:
+        output.configure(quiet=False, no_color=False, debug=False)
+        logger.handlers, logger.propagate = before[0], before[2]
+        logger.setLevel(before[1])
+
+
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
     """Run `reidctl` with arguments in this process, through the same door as the console script."""
@@ -81,12 +95,8 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
         captured = capsys.readouterr()
         return Result(code, captured.out, captured.err)
 
-    logger = logging.getLogger("reidctl")
-    before = logger.handlers, logger.level, logger.propagate
-    yield run
-    output.configure(quiet=False, no_color=False, debug=False)
-    logger.handlers, logger.propagate = before[0], before[2]
-    logger.setLevel(before[1])
+    with log_put_back():
+        yield run
 
 
 class Packages:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +20,20 @@ from reidctl.types import Spec
 from tests.conftest import Cli, Packages
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_new_package_passes_its_own_tests(tmp_path: Path, kind: str) -> None:
-    package = write_package("reidctl-mine", kind, tmp_path)
+def test_new_packages_pass_their_own_tests(tmp_path: Path) -> None:
+    """In one process, which imports PyTorch once."""
+    written = [write_package(f"reidctl-mine-{kind}", kind, tmp_path) for kind in KINDS]
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", package],
-        cwd=package,
+        [sys.executable, "-m", "pytest", "-rA", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, *written],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(package), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, written)), "OMP_NUM_THREADS": "1"},
     )
     assert ended.returncode == 0, ended.stdout
-    assert f"{3 if kind == 'runtime' else 2} passed" in ended.stdout
+    passed = Counter(line.split("/")[0] for line in ended.stdout.splitlines() if line.startswith("PASSED"))
+    assert passed == {f"PASSED {package.name}": 3 if "runtime" in package.name else 2 for package in written}
 
 
 @pytest.mark.parametrize("kind", KINDS)

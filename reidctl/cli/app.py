@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from reidctl import __version__
+from reidctl.cli.help import WIDTH, Group
 from reidctl.cli.output import output
 from reidctl.cli.summaries import SUMMARIES
 from reidctl.plugins import FILES
@@ -50,7 +51,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     """The application for this command line: the named command alone, or a listing of all where none is named."""
     name_plugins(arguments)
     # What a plugin is warned of when it is imported is to be a line like any other.
-    output.configure(quiet=False, no_color=False, debug="--debug" in arguments)
+    output.configure(quiet=False, no_color="--no-color" in arguments, debug="--debug" in arguments)
     if "_REIDCTL_COMPLETE" in os.environ:
         return build_whole()
     app = _application()
@@ -76,10 +77,13 @@ def build_whole() -> typer.Typer:
 
 def _application() -> typer.Typer:
     app = typer.Typer(
+        cls=Group,
         help="Person re-identification for real cameras: train, evaluate, export, benchmark.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        # The pages are ours.
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
     )
     app.callback()(_globals)
     return app
@@ -94,7 +98,7 @@ def _in_order() -> list[tuple[str, Entry]]:
 
 def _add(app: typer.Typer, name: str | None, command: Any) -> None:
     if isinstance(command, typer.Typer):
-        app.add_typer(command, name=name)
+        app.add_typer(command, name=name, cls=Group)
     else:
         app.command(name)(command)
 

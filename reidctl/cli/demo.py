@@ -62,6 +62,7 @@ def demo(
     from reidctl.cli.train import configured
     from reidctl.export import verify
     from reidctl.files import refuse_existing
+    from reidctl.runtimes import open_embedder
 
     refuse_existing(folder, force)
     config = configured(PRESET, [], [*set_, f"runs={folder}", "run=run"])
@@ -70,7 +71,9 @@ def demo(
     found, target = _test(run, config, folder, steps)
     made = _export(run, folder, steps)
     with steps.step("verify") as told:
-        compared = [verify(run, other, target.query[:VERIFIED]) for other in made]
+        # Here, since PyTorch is imported; what another engine crashes on ends in a process of its own.
+        reference = open_embedder(run, device="cpu")
+        compared = [verify(reference, other, target.query[:VERIFIED]) for other in made]
         told["result"] = "; ".join(_agreement(one) for one in compared)
     with steps.step("benchmark IR") as told:
         measured = bench([made[-1]], Axes(batches=(1,)), seconds=seconds)

@@ -6,17 +6,20 @@ import json
 import logging
 import os
 import sys
+import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-WIDE = 2000
-"""Columns for a table that is not shown on a terminal: nothing is folded there."""
+
+_GAP = "   "
+"""What stands between the columns of a table."""
 
 
 class Output:
@@ -44,12 +47,7 @@ class Output:
         from rich.console import Console
 
         stream = sys.stderr if stderr else sys.stdout
-        return Console(
-            file=stream,
-            no_color=self.no_color or None,
-            highlight=False,
-            width=None if stream.isatty() else WIDE,
-        )
+        return Console(file=stream, no_color=self.no_color or None, highlight=False)
 
     def text(self, text: str) -> None:
         """Print a result as it stands."""
@@ -65,25 +63,27 @@ class Output:
         """Print a result for people; a column is right-aligned where every value is a number."""
         if self.silent:
             return
+        if title:
+            self.text(title)
+        numeric = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(columns))]
+        cells = [[_cell(value) for value in row] for row in rows]
+        if sys.stdout.isatty():
+            self._draw_table(columns, cells, numeric)
+        else:
+            self.text("\n".join(_aligned(columns, cells, numeric)))
+
+    def _draw_table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
+        """As `_aligned`, with cells folded where the terminal is narrow."""
         from rich import box
         from rich.table import Table
         from rich.text import Text
 
-        if title:
-            self.text(title)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        for index, column in enumerate(columns):
-            numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        for column, right in zip(columns, numeric, strict=True):
+            table.add_column(column, justify="right" if right else "left", overflow="fold")
         for row in rows:
-            table.add_row(*(Text(_cell(value)) for value in row))
-        console = self._console(stderr=False)
-        if console.is_terminal:
-            console.print(table)
-            return
-        with console.capture() as captured:
-            console.print(table)
-        self.text("\n".join(line.rstrip() for line in captured.get().splitlines()))
+            table.add_row(*map(Text, row))
+        self._console(stderr=False).print(table)
 
     def note(self, text: str) -> None:
         """Tell the person at the terminal something that is not the result."""
@@ -147,6 +147,35 @@ class Output:
             console=self._console(stderr=True),
             transient=True,
         )
+
+
+def _aligned(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> Iterator[str]:
+    """The lines of a table of which nothing is folded."""
+    split = [[cell.splitlines() or [""] for cell in row] for row in rows]
+    widths = [
+        max(map(_width, (column, *(line for row in split for line in row[i])))) for i, column in enumerate(columns)
+    ]
+
+    def joined(cells: Sequence[str]) -> str:
+        spaces = (" " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True))
+        padded = (
+            space + cell if right else cell + space for cell, space, right in zip(cells, spaces, numeric, strict=True)
+        )
+        return _GAP.join(padded).rstrip()
+
+    yield joined(columns)
+    yield "─" * (sum(widths) + len(_GAP) * (len(widths) - 1))
+    for row in split:
+        yield from map(joined, zip_longest(*row, fillvalue=""))
+
+
+def _width(text: str) -> int:
+    """Columns that `text` takes on a terminal."""
+    return len(text) if text.isascii() else sum(_columns(character) for character in text)
+
+
+def _columns(character: str) -> int:
+    return 0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _cell(value: object) -> str:

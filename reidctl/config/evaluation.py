@@ -1,7 +1,5 @@
 """The part of the configuration that says how a network is tested."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MinLen

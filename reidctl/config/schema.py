@@ -1,9 +1,9 @@
 """The spine of a run's configuration: every key, its type, its range and what it means."""
 
-from __future__ import annotations
-
+# No annotations of the future in this file and its neighbours of the schema: pydantic would compile every one of them
+# from its text whenever a command starts.
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import Field, model_validator
@@ -234,7 +234,7 @@ class RunConfig(StrictModel):
         return self.run or (self.preset or self.model.name).replace("/", "-").replace(":", "-")
 
     @model_validator(mode="after")
-    def _tested_and_told(self) -> RunConfig:
+    def _tested_and_told(self) -> Self:
         train = self.train
         if train.best_metric.startswith("rank-") and int(train.best_metric[5:]) not in self.eval.ranks:
             raise ValueError(f"train.best_metric {train.best_metric} is none of eval.ranks {list(self.eval.ranks)}")
@@ -249,7 +249,7 @@ class RunConfig(StrictModel):
         return self
 
     @model_validator(mode="after")
-    def _consistent(self) -> RunConfig:
+    def _consistent(self) -> Self:
         train, data = self.train, self.data
         if data.sampler != "random" and train.batch_size % data.images_per_identity:
             raise ValueError(

@@ -1,7 +1,5 @@
 """The section `train.teacher`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

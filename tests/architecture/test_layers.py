@@ -12,6 +12,7 @@ LAYERS = {
     "errors": 0,
     "types": 0,
     "files": 0,
+    "installed": 1,
     "plugins": 1,
     "registry": 1,
     "validation": 1,

@@ -1,6 +1,9 @@
 """From a checkpoint to every artefact and back, through the commands."""
 
+import contextlib
+import io
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
+from reidctl.cli.app import build
+from reidctl.cli.boundary import guarded
 from reidctl.config import RunConfig, load_config
 from reidctl.training.checkpoint import build_model, describe, save_checkpoint
-from tests.conftest import Cli
+from tests.conftest import Cli, log_put_back
 
 PEOPLE = "{name: synthetic, train_identities: 2, test_identities: 3, cameras: 2, images_per_camera: 2}"
 
@@ -39,11 +44,18 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(checkpoint: Path) -> tuple[Path, Path]:
-    """The same network as ONNX and IR, made by the commands' own functions."""
-    from reidctl import export_ir, export_onnx
-
-    onnx = export_onnx(checkpoint, checkpoint.with_suffix(".onnx"))
-    return onnx, export_ir(onnx, checkpoint.parent / "ir")
+    """The same network as ONNX and IR, made by the commands."""
+    onnx, folder = checkpoint.with_suffix(".onnx"), checkpoint.parent / "ir"
+    ir = folder / "net.xml"
+    for line, made in (
+        (["export", "onnx", str(checkpoint), "-o", str(onnx)], onnx),
+        (["export", "ir", str(onnx), "-o", str(folder), "--weights", "fp32"], ir),
+    ):
+        said = io.StringIO()
+        with log_put_back(), contextlib.redirect_stdout(said):
+            assert guarded(partial(build(line), args=line, prog_name="reidctl")) == 0
+        assert said.getvalue() == f"{made}\n"
+    return onnx, ir
 
 
 def test_all_three_artefacts_have_the_same_metrics(cli: Cli, checkpoint: Path, exported: tuple[Path, Path]) -> None:
@@ -216,11 +228,12 @@ def test_activation_maps_of_a_folder_of_images(cli: Cli, checkpoint: Path, tmp_p
     assert not (tmp_path / "other").exists()
 
 
-def test_export_writes_what_verify_finds_the_same(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:
-    onnx, ir = tmp_path / "model.onnx", tmp_path / "ir"
-    assert cli("export", "onnx", checkpoint, "-o", onnx).out == f"{onnx}\n"
-    assert cli("export", "ir", onnx, "-o", ir, "--weights", "fp16").out == f"{ir / 'model.xml'}\n"
-    result = cli("verify", checkpoint, ir / "model.xml", "--limit", "8", "--json")
+def test_export_writes_what_verify_finds_the_same(
+    cli: Cli, checkpoint: Path, exported: tuple[Path, Path], tmp_path: Path
+) -> None:
+    onnx, ir = exported[0], tmp_path / "ir"
+    assert cli("export", "ir", onnx, "-o", ir, "--weights", "fp16").out == f"{ir / 'net.xml'}\n"
+    result = cli("verify", checkpoint, ir / "net.xml", "--limit", "8", "--json")
     assert result.code == 0, result.err
     found = json.loads(result.out)
     assert found["ok"]

@@ -22,11 +22,11 @@ from reidctl.testing import (
     check_model,
     check_runtime,
     check_transform,
-    fresh_checkpoint,
 )
 from reidctl.training.checkpoint import Checkpoint, build_model, describe, load_checkpoint, save_checkpoint
 from reidctl.types import ArtefactInfo, ImageSpec, Mixed, ReidData, Sample, Spec
 from tests.conftest import slow_for_same_layers
+from tests.runtimes.artefacts import make_real
 
 SIZE = (128, 64)
 SAMPLES = tuple(Sample(partial(Image.new, "RGB", (30, 70), color), color, 0, 0) for color in ("red", "green"))
@@ -128,15 +128,9 @@ def test_a_model_of_ours_is_exported_and_its_parameters_are_checked() -> None:
         check_export("fpn_osnet_x0_25", (64, 32), no_such_key=1)
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".onnx"])
-def test_our_runtimes_keep_the_contract(suffix: str, tmp_path: Path) -> None:
-    checkpoint = fresh_checkpoint(Spec(name="fpn_osnet_x0_25", embedding_dim=16), SIZE)
-    path = tmp_path / f"net{suffix}"
-    if suffix == ".onnx":
-        export_onnx(checkpoint, path)
-    else:
-        save_checkpoint(path, checkpoint.build(), checkpoint.config, checkpoint.info)
-    check_runtime(open_embedder(path).runtime)
+@pytest.mark.parametrize("artefact", ["checkpoint", "onnx"])
+def test_our_runtimes_keep_the_contract(artefact: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    check_runtime(open_embedder(getattr(make_real(tmp_path_factory), artefact)).runtime)
 
 
 class Opened:

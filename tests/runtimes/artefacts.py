@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import io
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +14,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from filelock import FileLock
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
@@ -136,38 +140,46 @@ class Real:
     checkpoint: Path
     onnx: Path
     xml: Path
-    said: str
+    log: Path
+
+    @property
+    def said(self) -> str:
+        """What was printed while the ONNX file was made."""
+        return self.log.read_text(encoding="utf-8")
 
     @property
     def network(self) -> nn.Module:
         return load_checkpoint(self.checkpoint).build()
 
 
-_real: list[Real] = []
-
-
 def make_real(factory: pytest.TempPathFactory) -> Real:
-    """Exported once a session: it takes seconds."""
-    if not _real:
-        import contextlib
-        import io
+    """Exported once, for all processes that run the tests side by side: it takes seconds."""
+    shared = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+    folder = shared / "real"
+    real = Real(folder / "real.safetensors", folder / "real.onnx", folder / "ir" / "real.xml", folder / "log")
+    with FileLock(shared / "real.lock"):
+        if not real.log.exists():
+            folder.mkdir(exist_ok=True)
+            real.log.write_text(_export_real(real), encoding="utf-8")
+    return real
 
-        folder = factory.mktemp("real")
-        config = RunConfig(model=Spec(name="fpn_osnet_x0_25", lct_gate=True), run="real")
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(1)
-            network = build_model(config)
-            for module in network.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    torch.nn.init.normal_(module.running_mean, std=0.1)  # type: ignore[arg-type]
-                    torch.nn.init.uniform_(module.running_var, 0.5, 1.5)  # type: ignore[arg-type]
-        checkpoint = folder / "real.safetensors"
-        save_checkpoint(checkpoint, network, config, describe(network, config))
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            exported = export_onnx(checkpoint, folder / "real.onnx")
-        _real.append(Real(checkpoint, exported, export_ir(exported, folder / "ir"), said.getvalue()))
-    return _real[0]
+
+def _export_real(real: Real) -> str:
+    """Make the files of `real`; what was said meanwhile."""
+    config = RunConfig(model=Spec(name="fpn_osnet_x0_25", lct_gate=True), run="real")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        network = build_model(config)
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                torch.nn.init.normal_(module.running_mean, std=0.1)  # type: ignore[arg-type]
+                torch.nn.init.uniform_(module.running_var, 0.5, 1.5)  # type: ignore[arg-type]
+    save_checkpoint(real.checkpoint, network, config, describe(network, config))
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        export_onnx(real.checkpoint, real.onnx)
+    export_ir(real.onnx, real.xml.parent)
+    return said.getvalue()
 
 
 class Constant:
