@@ -9,13 +9,13 @@ theirs, tells what Python, the conversion of pictures and the callback cost. `re
 turns with them: the file without our conversion, on inputs filled once, through the same queue of requests; what
 it lacks to 1 is Python's, and what ours lacks to it the conversion's. Ratios are medians over the turns of ratios
 within a turn, since a machine drifts. The ratio of processor time an image is the one to read where others use the
-machine, too. A file is measured at the batch it was made for.
+machine, too. Memory is the most that a process ever held; its ratio is ours through theirs. A file is measured at the
+batch it was made for.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -23,16 +23,34 @@ from statistics import median
 from typing import Any
 
 from side_by_side.filled import benchmark_app, filled_queue
+from side_by_side.results import Column, Report, add_json, run
 
 from reidctl.benchmarking.rows import summary
-from reidctl.benchmarking.worker import Job, measure
+from reidctl.benchmarking.worker import Job, Round, measure
 from reidctl.export import export_ir, export_onnx
 from reidctl.runtimes.child import run_in_child
 
 PUBLISHED = ("models/omz/0287-FP32", "models/omz/0287-INT8")
 OURS = (("retail-0267", 1), ("retail-0267", 8))
 PRECISION = "f32"
-KEYS = ("fps", "p50_ms", "cpu_ms")
+KEYS = ("fps", "p50_ms", "cpu_ms", "memory_mib")
+COLUMNS = (
+    Column("file", "file", width=28),
+    Column("batch", "batch", "d"),
+    Column("hint", "hint", width=12),
+    Column("theirs_fps", "theirs", ".1f"),
+    Column("ours_fps", "ours", ".1f"),
+    Column("ready_fps", "ready", ".1f"),
+    Column("fps_ratio", "ours/theirs", ".3f"),
+    Column("fps_ratio_lowest", "lowest", ".2f"),
+    Column("fps_ratio_highest", "highest", ".2f"),
+    Column("ready_fps_ratio", "ready/theirs", ".3f"),
+    Column("p50_ratio", "p50 ratio", ".3f"),
+    Column("cpu_ratio", "CPU ratio", ".3f"),
+    Column("ready_cpu_ratio", "ready CPU", ".3f"),
+    Column("ours_memory_mib", "ours MiB", ".0f"),
+    Column("memory_ratio", "memory ratio", ".2f"),
+)
 
 
 def batch_of(path: Path) -> int:
@@ -44,14 +62,17 @@ def batch_of(path: Path) -> int:
 def ours(path: Path, hint: str, batch: int, seconds: float) -> dict[str, float]:
     """What `reidctl bench` tells of one round."""
     job = Job(path, "openvino", "CPU", PRECISION, batch, hint, seconds)
-    found = summary([run_in_child(measure, job, timeout_s=300)])
-    return {"fps": found.fps, "p50_ms": found.p50_ms, "cpu_ms": found.cpu_ms}
+    return figures(run_in_child(measure, job, timeout_s=300))
 
 
 def ready(path: Path, hint: str, batch: int, seconds: float) -> dict[str, float]:
     """The queue of requests on the graph as it is in the file."""
-    found = summary([run_in_child(filled_queue, path, hint, PRECISION, batch, seconds, timeout_s=300)])
-    return {"fps": found.fps, "p50_ms": found.p50_ms, "cpu_ms": found.cpu_ms}
+    return figures(run_in_child(filled_queue, path, hint, PRECISION, batch, seconds, timeout_s=300))
+
+
+def figures(found: Round) -> dict[str, float]:
+    one = summary([found])
+    return {"fps": one.fps, "p50_ms": one.p50_ms, "cpu_ms": one.cpu_ms, "memory_mib": one.memory_mib or 0.0}
 
 
 def compare(path: Path, name: str, hint: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -83,6 +104,7 @@ def compare(path: Path, name: str, hint: str, options: argparse.Namespace) -> di
         "p50_ratio": ratio("ours", "p50_ms"),
         "cpu_ratio": ratio("ours", "cpu_ms"),
         "ready_cpu_ratio": ratio("ready", "cpu_ms"),
+        "memory_ratio": ratio("ours", "memory_mib"),
     }
 
 
@@ -98,35 +120,23 @@ def files(named: list[Path], folder: Path) -> list[tuple[str, Path]]:
     return found
 
 
-def line(row: dict[str, Any]) -> str:
-    figures = f"{row['theirs_fps']:>8.1f}{row['ours_fps']:>8.1f}{row['ready_fps']:>8.1f}"
-    span = f"{row['fps_ratio']:.3f} ({row['fps_ratio_lowest']:.2f}-{row['fps_ratio_highest']:.2f})"
-    ratios = f"{span:>20}{row['ready_fps_ratio']:>13.3f}{row['p50_ratio']:>10.3f}"
-    ratios += f"{row['cpu_ratio']:>10.3f}{row['ready_cpu_ratio']:>10.3f}"
-    return f"{row['file']:<28}{row['batch']:>6}  {row['hint']:<11}{figures}  {ratios}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", type=Path, nargs="*", help="IR with a fixed batch")
     parser.add_argument("--hint", nargs="+", choices=["throughput", "latency"], default=["throughput", "latency"])
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2, help="time of each way in a turn")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_json(parser)
     options = parser.parse_args()
-    if not options.json:
-        head = f"{'file':<28}{'batch':>6}  {'hint':<11}{'theirs':>8}{'ours':>8}{'ready':>8}"
-        print(f"{head}  {'ours/theirs':>20}{'ready/theirs':>13}{'p50 ratio':>10}{'CPU ratio':>10}{'ready CPU':>10}")
-    rows = []
+    report = Report(options.json)
+    report.note(f"{PRECISION}; medians of {options.turns} turns of {options.seconds} s a way")
+    table = report.table("", *COLUMNS)
     with tempfile.TemporaryDirectory() as folder:
         for name, path in files(options.files, Path(folder)):
             for hint in options.hint:
-                rows.append(compare(path, name, hint, options))
-                if not options.json:
-                    print(line(rows[-1]), flush=True)
-    if options.json:
-        print(json.dumps({"schema": "reidctl.against_benchmark_app/1", "rows": rows}, indent=2))
+                table.add(compare(path, name, hint, options))
+    report.finish()
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

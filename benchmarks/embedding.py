@@ -18,13 +18,12 @@ inference; on a CPU, where both share the cores, 1 / (1/decode + 1/inference) is
 ratio is to. The others are to the plain loops. Where other programs run, images a second of CPU time are less disturbed
 than those a second. Torch's threads, which wait by spinning, use more of it then, too, and the plain loops look worse
 than they are: compare them by CPU time with OMP_NUM_THREADS=1. Memory is that of the process and its children, shared
-parts divided.
+parts divided, at the end of the turn that had most.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -36,11 +35,18 @@ from pathlib import Path
 from typing import Any
 
 from side_by_side.family import children, cpu_seconds, memory_mib
+from side_by_side.results import Column, Report, add_json, run
 from side_by_side.turns import Measured, tell
 
 WAYS = ("decode", "inference", "pipeline", "batches", "plain 32", "plain 1")
 REAL = "data/market1501/Market-1501-v15.09.15/bounding_box_train"
-SCHEMA = "reidctl.embedding_speed/1"
+SPEEDS = (
+    Column("way", "way", width=12),
+    Column("images_per_second", "images/s", ",.1f"),
+    Column("images_per_cpu_second", "images/CPU second", ",.1f"),
+    Column("memory_mib", "memory MiB", ",.0f"),
+)
+RATIOS = (Column("to", "pipeline", width=44), Column("ratio", "images/s", ".2f"), Column("memory", "memory", ".2f"))
 
 
 def drawn_files(folder: Path, images: int) -> None:
@@ -200,22 +206,30 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
                 found[way].append(process.turn())
         for process in running.values():
             process.close()
-    return [
-        {"way": way, **{k: statistics.median(t[k] for t in turns) for k in turns[0]}} for way, turns in found.items()
-    ]
+    rows = []
+    for way, turns in found.items():
+        row: dict[str, Any] = {"way": way, **{key: statistics.median(turn[key] for turn in turns) for key in turns[0]}}
+        rows.append({**row, "memory_mib": max(turn["memory_mib"] for turn in turns)})
+    return rows
 
 
-def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
+def ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What the bars are about, by the names of what was measured."""
-    speed = {row["way"]: row["images_per_second"] for row in rows}
-    if not {"pipeline", "decode", "inference"} <= speed.keys():
-        return {}
+    by = {row["way"]: row for row in rows}
+    if not {"pipeline", "decode", "inference"} <= by.keys():
+        return []
+    speed = {way: row["images_per_second"] for way, row in by.items()}
     decode_only, engine_only, ours = speed["decode"], speed["inference"], speed["pipeline"]
-    found = {
-        "to the slower of decode and inference": ours / min(decode_only, engine_only),
-        "to what both leave each other on one CPU": ours * (1 / decode_only + 1 / engine_only),
-    }
-    return found | {f"to {way}": ours / speed[way] for way in WAYS[3:] if way in speed}
+    found: list[dict[str, Any]] = [
+        {"to": "to the slower of decode and inference", "ratio": ours / min(decode_only, engine_only)},
+        {"to": "to what both leave each other on one CPU", "ratio": ours * (1 / decode_only + 1 / engine_only)},
+    ]
+    memory = by["pipeline"]["memory_mib"]
+    return found + [
+        {"to": f"to {way}", "ratio": ours / speed[way], "memory": memory / by[way]["memory_mib"]}
+        for way in WAYS[3:]
+        if way in by
+    ]
 
 
 def prepare(preset: str, folder: Path) -> Path:
@@ -235,37 +249,32 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0, help="decoding threads, 0 for one a core")
     parser.add_argument("--repeat", type=int, default=3, help="turns, of which the median counts")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_json(parser)
     parser.add_argument("--child", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         serve(options.child, options)
         return
-    stored = os.environ.get("REIDCTL_TEST_DATA")
+    report, stored = Report(options.json), os.environ.get("REIDCTL_TEST_DATA")
     with tempfile.TemporaryDirectory() as folder:
         options.model = prepare(options.preset, Path(folder))
-        images = "files of " + str(options.folder)
+        images = "files that were named"
         if options.folder is None:
             options.folder = Path(stored, REAL) if stored else Path(folder, "images")
             images = "market1501-dev" if stored else "drawn JPEG files of 64 x 128"
             if not stored:
                 options.folder.mkdir()
                 drawn_files(options.folder, options.images)
+        report.note(f"{options.preset}, {options.precision}, {images}; median of {options.repeat} turns")
         rows = measure(options)
-    facts = {"images": images, "preset": options.preset, "precision": options.precision}
-    if options.json:
-        print(json.dumps({"schema": SCHEMA, **facts, "rows": rows, "ratios": ratios(rows)}, indent=2))
-        return
-    print(f"{options.preset}, {options.precision}, {images}; median of {options.repeat} turns\n")
-    print(f"{'':<12}{'images/s':>10}{'images/CPU second':>20}{'memory':>14}")
+    speeds, ways = report.table("", *SPEEDS), report.table("", *RATIOS)
     for row in rows:
-        cpu, memory = row["images_per_cpu_second"], row["memory_mib"]
-        print(f"{row['way']:<12}{row['images_per_second']:>10,.1f}{cpu:>20,.1f}{memory:>10,.0f} MiB")
-    print("\npipeline")
-    for name, ratio in ratios(rows).items():
-        print(f"{ratio:>8.2f} {name}")
+        speeds.add(row)
+    for row in ratios(rows):
+        ways.add(row)
+    report.finish()
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -11,11 +11,13 @@ plain    holds the distance matrix and sorts every row of it
 rerank   ours with k-reciprocal re-ranking
 dense    the published re-ranking on N x N matrices, N = Q + G
 
-A way that needs more memory than is free is left out. Features are drawn: a point for every person, noise around it for
-every image; little noise gives an easy task (mAP 0.9), much a hard one (mAP 0.05, matches deep in the ranking). Each
-run is a process of its own that reads the features from files; rounds alternate between the ways, and the fastest run
-of each counts. `cpu` is the time of all cores together, which other programs on the machine disturb less. Memory is the
-peak (Linux: VmHWM) above what the process held once it had the features. Ways that compute the same agree on mAP.
+Columns: time as a multiple of the product's; how many times as fast as `plain` (ours) or `dense` (rerank), and with
+which share of its memory. A way that needs more memory than is free is left out. Features are drawn: a point for every
+person, noise around it for every image; little noise gives an easy task (mAP 0.9), much a hard one (mAP 0.05, matches
+deep in the ranking). Each run is a process of its own that reads the features from files; rounds alternate between the
+ways, and the fastest run of each counts. `CPU` is the time of all cores together, which other programs on the machine
+disturb less. Memory is the peak (Linux: VmHWM) above what the process held once it had the features. Ways that compute
+the same agree on mAP.
 """
 
 from __future__ import annotations
@@ -33,8 +35,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-
-from reidctl import __version__
+from side_by_side.results import Column, Report, add_json, run
 
 DIM = 256
 CAMERAS = 6
@@ -171,6 +172,19 @@ def dense_rerank(query: np.ndarray, gallery: np.ndarray, k1: int = 20, k2: int =
 
 
 WAYS = ("product", "ours", "plain", "rerank", "dense")
+BASES = {"ours": "plain", "rerank": "dense"}
+COLUMNS = (
+    Column("size", "size", width=12),
+    Column("features", "features", width=10),
+    Column("way", "way", width=9),
+    Column("seconds", "time s", ",.2f"),
+    Column("cpu_seconds", "CPU s", ",.2f"),
+    Column("peak_mib", "memory MiB", ",.0f"),
+    Column("mAP", "mAP", ".4f"),
+    Column("of_product", "of product", ",.2f"),
+    Column("speedup", "times as fast", ",.1f"),
+    Column("memory_ratio", "memory, share", ".2f"),
+)
 
 
 def way_of(name: str, device: str) -> Callable[..., float | None]:
@@ -226,23 +240,16 @@ def measure(size: str, level: str, ways: list[str], device: str, rounds: int) ->
 
 
 def with_ratios(row: dict[str, Any], found: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The row, and its times as multiples of what it is compared with: dense re-ranking, or else the product."""
-    base = "dense" if row["way"] in ("rerank", "dense") and "dense" in found else "product"
-    if base not in found:
-        return row
-    return {**row, "of": base, **{f"{key}_ratio": row[key] / found[base][key] for key in ("seconds", "cpu_seconds")}}
-
-
-def show(rows: list[dict[str, Any]]) -> None:
-    head = f"{'size':<12}{'features':<10}{'way':<9}{'time':>10}{'cpu':>10}   {'time and cpu as multiples':<26}"
-    print(f"{head}{'memory':>11}{'mAP':>8}")
-    for row in rows:
-        ratios = f"{row['seconds_ratio']:.3g}, {row['cpu_seconds_ratio']:.3g} x {row['of']}" if "of" in row else ""
-        mean = "" if row["mAP"] is None else f"{row['mAP']:.4f}"
-        print(
-            f"{row['size']:<12}{row['features']:<10}{row['way']:<9}{row['seconds']:>8.2f} s{row['cpu_seconds']:>8.2f} s"
-            f"   {ratios:<26}{row['peak_mib']:>7,.0f} MiB{mean:>8}"
-        )
+    """The row, its time as a multiple of the product's, and speed and memory beside the plain way to compute it."""
+    compared: dict[str, Any] = {}
+    if "product" in found:
+        compared["of_product"] = row["seconds"] / found["product"]["seconds"]
+    base = found.get(BASES.get(row["way"], ""))
+    if base:
+        compared["speedup"] = base["seconds"] / row["seconds"]
+        compared["cpu_speedup"] = base["cpu_seconds"] / row["cpu_seconds"]
+        compared["memory_ratio"] = row["peak_mib"] / base["peak_mib"]
+    return row | compared
 
 
 def main() -> None:
@@ -252,24 +259,25 @@ def main() -> None:
     parser.add_argument("--way", choices=WAYS, action="append", help="repeatable; default: all")
     parser.add_argument("--device", default="cpu", help="where ours and rerank compute: cpu, cuda, cuda:N")
     parser.add_argument("--rounds", type=int, default=3, help="turns of all ways but the slow ones, which have one")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_json(parser)
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     ways = options.way or list(WAYS)
     if options.child:
         print(json.dumps(child(options.child, ways[0], options.device, options.rounds)))
         return
-    rows = [
-        row
-        for size in options.size or ["market1501"]
-        for level in options.features or ["easy", "hard"]
-        for row in measure(size, level, ways, options.device, options.rounds)
-    ]
-    if options.json:
-        print(json.dumps({"schema": "reidctl.evaluation_benchmark/1", "version": __version__, "rows": rows}, indent=2))
-    else:
-        show(rows)
+    report = Report(options.json)
+    table = report.table("", *COLUMNS)
+    for size in options.size or ["market1501"]:
+        for level in options.features or ["easy", "hard"]:
+            rows = list(measure(size, level, ways, options.device, options.rounds))
+            for row in rows:
+                table.add(row)
+            for way in ways:
+                if way not in [row["way"] for row in rows]:
+                    report.note(f"{size}, {level}: {way} needs more memory than was free.")
+    report.finish()
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -8,15 +8,14 @@ published 0267 ONNX file, fp32 weights and INT8 of each, in every arithmetic; wh
 a row that says so. All are measured as `reidctl bench` does under its throughput hint, each in a process of its own,
 in turns; ratios are medians over the turns of ratios within a turn. All take one image at a time, as the published
 files do, and ours 8 in further rows. Cosines are to the same file's f32 embeddings of the queries, INT8 to its
-architecture's fp32 file; mAP and rank-1 are of market1501-dev, whose training images calibrate our INT8.
+architecture's fp32 file; the relative error, too, which `verify` has a tolerance for. mAP and rank-1 are of
+market1501-dev, whose training images calibrate our INT8.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,14 +23,15 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from side_by_side.results import Column, NotHere, Report, add_json, run
+
 from reidctl.benchmarking.rows import summary
 from reidctl.benchmarking.worker import Job, Round, measure, vectors
 from reidctl.config import load_config
 from reidctl.data.sources import open_dataset
-from reidctl.errors import ReidError
+from reidctl.errors import MissingExtra, ReidError
 from reidctl.export import export_ir, export_onnx
 from reidctl.export.compare import difference
-from reidctl.processor import processor
 from reidctl.retrieval import evaluate
 from reidctl.runtimes.child import run_in_child
 from reidctl.training.checkpoint import build_model, describe, save_checkpoint
@@ -44,6 +44,24 @@ if TYPE_CHECKING:
 PRESET, WEIGHTS = "retail-0267", "models/omz/person-reidentification-retail-0267.onnx"
 PUBLISHED = {"fp32": "models/omz/0287-FP32", "int8": "models/omz/0287-INT8"}
 PRECISIONS = ("f32", "bf16", "f16")
+COLUMNS = (
+    Column("file", "file"),
+    Column("arithmetic", "arithmetic", width=10),
+    Column("batch", "batch", "d"),
+    Column("fps", "images/s", ".1f"),
+    Column("spread", "±", ".0%"),
+    Column("ratio", "ratio", ".2f"),
+    Column("cpu_ms", "CPU ms", ".2f"),
+    Column("cpu_ratio", "ratio", ".2f"),
+    Column("memory_mib", "memory MiB", ".0f"),
+    Column("memory_ratio", "ratio", ".2f"),
+    Column("cosine_min", "least cosine", ".5f"),
+    Column("cosine_mean", "mean", ".5f"),
+    Column("relative_error", "relative error", ".3f"),
+    Column("mAP", "mAP", ".4f"),
+    Column("rank1", "rank-1", ".4f"),
+)
+BARS = (Column("what", "what", width=48), Column("found", "found", ".4g"), Column("bar", "wanted"))
 
 
 @dataclass
@@ -58,6 +76,7 @@ class Row:
     error: str | None = None
     cosine_min: float | None = None
     cosine_mean: float | None = None
+    relative_error: float | None = None
     mAP: float | None = None
     rank1: float | None = None
 
@@ -96,8 +115,12 @@ def rows_of(data: Path, images: ReidData, folder: Path, batches: Sequence[int]) 
     for batch in dict.fromkeys((1, *batches)):
         path = our_ir(onnx, f"fp32-{batch}", batch=batch)
         found += [Row("ours fp32", path, precision, batch) for precision in PRECISIONS]
-        path = our_ir(onnx, f"int8-{batch}", batch=batch, weights="int8", calibration=images.train)
-        found.append(Row("ours int8", path, "f32", batch))
+        int8 = Row("ours int8", path, "f32", batch)
+        try:
+            int8.path = our_ir(onnx, f"int8-{batch}", batch=batch, weights="int8", calibration=images.train)
+        except MissingExtra as error:
+            int8.error = str(error)
+        found.append(int8)
     return found
 
 
@@ -123,7 +146,7 @@ def score(rows: list[Row], images: ReidData) -> None:
         metrics = evaluate(query, gallery)
         row.mAP, row.rank1 = metrics.mAP, metrics.cmc[1]
         apart = difference(exact.setdefault(row.name.split()[0], query.vectors), query.vectors)
-        row.cosine_min, row.cosine_mean = apart.cosine_min, apart.cosine_mean
+        row.cosine_min, row.cosine_mean, row.relative_error = apart.cosine_min, apart.cosine_mean, apart.relative_error
 
 
 def ratio(row: Row, other: Row) -> float | None:
@@ -155,13 +178,14 @@ def bars(rows: list[Row]) -> list[dict[str, Any]]:
         ("the published INT8 to its fp32 file", ratio(by["published int8", "f32"], by["published fp32", "f32"]), None),
     ]
     return [
-        {"what": what, "found": value, "bar": bar and abs(bar), "at_most": bool(bar and bar < 0)}
+        {"what": what, "found": value, "bar": bar and f"{'at most' if bar < 0 else 'at least'} {abs(bar):g}"}
         for what, value, bar in found
     ]
 
 
 def as_dict(row: Row, base: Row) -> dict[str, Any]:
     measured = summary(row.rounds) if row.rounds and row.error is None else None
+    beside = summary(base.rounds).memory_mib if base.rounds else None
     return {
         "file": row.name,
         "arithmetic": row.precision,
@@ -172,39 +196,14 @@ def as_dict(row: Row, base: Row) -> dict[str, Any]:
         "ratio": ratio(row, base),
         "cpu_ratio": cpu_ratio(row, base),
         "memory_mib": measured and measured.memory_mib,
+        "memory_ratio": measured.memory_mib / beside if measured and measured.memory_mib and beside else None,
         "cosine_min": row.cosine_min,
         "cosine_mean": row.cosine_mean,
+        "relative_error": row.relative_error,
         "mAP": row.mAP,
         "rank1": row.rank1,
         "error": row.error,
     }
-
-
-def show(found: dict[str, Any]) -> None:
-    cpu = found["cpu"]
-    print(f"{cpu['name']}, {cpu['cores']} cores, {', '.join(cpu['features'])}; throughput hint")
-    head = (
-        f"{'file':<16}{'arithmetic':<11}{'batch':>5}{'FPS':>8}{'±':>5}{'ratio':>7}{'CPU ms':>8}{'ratio':>7}{'MiB':>6}"
-    )
-    print(f"{head}{'cosine min':>12}{'mean':>9}{'mAP':>8}{'rank-1':>8}")
-    for row in found["rows"]:
-        print(f"{row['file']:<16}{row['arithmetic']:<11}{row['batch']:>5}", end="")
-        if row["error"]:
-            print(f"  {row['error']}")
-            continue
-        speed = ""
-        if row["fps"]:
-            speed = f"{row['fps']:>8.1f}{row['spread']:>5.0%}{row['ratio']:>7.2f}{row['cpu_ms']:>8.2f}"
-            speed += f"{row['cpu_ratio']:>7.2f}{row['memory_mib']:>6.0f}"
-        print(f"{speed:<41}", end="")
-        if row["mAP"] is not None:
-            print(f"{row['cosine_min']:>12.5f}{row['cosine_mean']:>9.5f}{row['mAP']:>8.4f}{row['rank1']:>8.4f}", end="")
-        print()
-    print()
-    for bar in found["bars"]:
-        value = "not measured" if bar["found"] is None else f"{bar['found']:.4g}"
-        wanted = "" if bar["bar"] is None else f" ({'at most' if bar['at_most'] else 'at least'} {bar['bar']:g})"
-        print(f"{bar['what']:<48}{value}{wanted}")
 
 
 def main() -> None:
@@ -214,12 +213,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="*", default=[8], help="of further rows of ours, beside 1")
     parser.add_argument("--no-accuracy", action="store_true", help="speed and memory alone")
     parser.add_argument("--keep", type=Path, help="a folder that our files are made in and stay in, for the next time")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_json(parser)
     options = parser.parse_args()
     data = os.environ.get("REIDCTL_TEST_DATA")
     if not data:
-        print("set REIDCTL_TEST_DATA to a folder with models/omz and data/market1501; nothing is measured")
-        sys.exit(0)
+        raise NotHere("no published files", "set REIDCTL_TEST_DATA to a folder with models/omz and data/market1501")
+    report = Report(options.json)
+    report.note(f"Throughput hint; {options.turns} turns of {options.seconds:g} s; ratios to the first row")
     images = open_dataset(Spec(name="market1501"), Path(data, "data"))
     with tempfile.TemporaryDirectory() as folder:
         if options.keep:
@@ -230,12 +230,18 @@ def main() -> None:
                 row.turn(options.seconds)
         if not options.no_accuracy:
             score(rows, images)
-    found = {"cpu": processor()._asdict(), "rows": [as_dict(row, rows[0]) for row in rows], "bars": bars(rows)}
-    if options.json:
-        print(json.dumps({"schema": "reidctl.ir_speed/1", **found}, indent=2))
-    else:
-        show(found)
+    table = report.table("", *COLUMNS)
+    for row in rows:
+        if row.error is None:
+            table.add(as_dict(row, rows[0]))
+    for row in rows:
+        if row.error is not None:
+            report.note(f"{row.name}, {row.precision}, batch {row.batch}: {row.error}.")
+    held = report.table("What our files are held to", *BARS)
+    for bar in bars(rows):
+        held.add(bar)
+    report.finish()
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -10,7 +10,8 @@ Both sides apply the augmentations of retail-0248 to the same images. The plain 
 `Image.open(path).convert("RGB")`, torchvision's transforms where it has them (resize, flip, colour jitter, grey,
 rotation, erasing) and ours for the rest, ToTensor and Normalize in the workers, the default collation. Each side runs
 in a process of its own, in turns; the median of the runs counts. A cache is warm: it is filled before the clock starts.
-Memory is the sum over the process and its workers of what each has for itself and its part of what they share.
+Memory is the sum over the process and its workers of what each has for itself and its part of what they share, at the
+end of the run that had most.
 
 Then retail-0248 is trained with the preset's augmentations and without a cache, on whatever device there is, for two
 epochs, of which the second counts: the share of its time in which no batch was ready, from its first step to its last,
@@ -35,11 +36,25 @@ from typing import Any
 
 from side_by_side.family import children, cpu_seconds, memory_mib
 from side_by_side.plain import plain_batches
+from side_by_side.results import Column, Report, add_json, run
 
 WAYS = ("plain", "none", "memory", "disk")
 STAGES = {"frozen": 2, "whole": 0}
 """How many of the two epochs of a training leave the backbone as it is."""
-SCHEMA = "reidctl.loader_speed/2"
+READING = (
+    Column("way", "cache", width=8),
+    Column("images_per_second", "images/s", ",.0f"),
+    Column("ratio", "ratio", ".2f"),
+    Column("images_per_cpu_second", "images/CPU second", ",.0f"),
+    Column("cpu_ratio", "ratio", ".2f"),
+    Column("memory_mib", "memory MiB", ",.0f"),
+    Column("memory_ratio", "ratio", ".2f"),
+)
+TRAINING = (
+    Column("stage", "training", width=10),
+    Column("images_per_second", "images/s", ",.0f"),
+    Column("waiting", "waiting", ".1%"),
+)
 
 
 def drawn_files(root: Path, images: int, size: tuple[int, int]) -> None:
@@ -88,7 +103,7 @@ def plain(root: Path, options: argparse.Namespace) -> Iterator[Any]:
         yield images
 
 
-def run(root: Path, options: argparse.Namespace) -> dict[str, float]:
+def read(root: Path, options: argparse.Namespace) -> dict[str, float]:
     """One side: some batches to start, then the clock."""
     import torch
 
@@ -141,13 +156,14 @@ def measure(root: Path, options: argparse.Namespace, folder: str) -> list[dict[s
     for _ in range(options.repeat):
         for way in ways:
             found[way].append(in_child(way, root, options, folder))
-    rows = [
-        {"way": way, **{key: statistics.median(run[key] for run in runs) for key in runs[0]}}
-        for way, runs in found.items()
-    ]
+    rows: list[dict[str, Any]] = []
+    for way, runs in found.items():
+        row: dict[str, Any] = {"way": way, **{key: statistics.median(one[key] for one in runs) for key in runs[0]}}
+        rows.append({**row, "memory_mib": max(one["memory_mib"] for one in runs)})
     for row in rows:
         row["ratio"] = row["images_per_second"] / rows[0]["images_per_second"]
         row["cpu_ratio"] = row["images_per_cpu_second"] / rows[0]["images_per_cpu_second"]
+        row["memory_ratio"] = row["memory_mib"] / rows[0]["memory_mib"]
     return rows
 
 
@@ -163,42 +179,29 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--training", choices=("also", "only", "not"), default="also", help="measure a training")
     parser.add_argument("--compile", action="store_true", help="the network that is trained")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    add_json(parser)
     parser.add_argument("--child", choices=(*WAYS, *STAGES), help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        print(json.dumps((train if options.child in STAGES else run)(options.root, options)))
+        print(json.dumps((train if options.child in STAGES else read)(options.root, options)))
         return
-    stored = os.environ.get("REIDCTL_TEST_DATA")
+    report, stored = Report(options.json), os.environ.get("REIDCTL_TEST_DATA")
     with tempfile.TemporaryDirectory() as folder:
         root = options.root or (Path(stored, "data") if stored and not options.height else None)
+        images = "market1501-dev" if root and not options.root else "files that were named"
         if root is None:
-            root = Path(folder, "data")
+            root, images = Path(folder, "data"), f"drawn JPEG files of {options.height or 128} x {options.width}"
             drawn_files(root, options.images, (options.height or 128, options.width))
-        rows = measure(root, options, folder) if options.training != "only" else []
-        stages = STAGES if options.training != "not" else {}
-        trained = [{"stage": stage, **in_child(stage, root, options, folder)} for stage in stages]
-    if options.json:
-        print(json.dumps({"schema": SCHEMA, "workers": options.workers, "rows": rows, "training": trained}, indent=2))
-    else:
-        show(rows, trained, options)
-
-
-def show(rows: list[dict[str, Any]], trained: list[dict[str, Any]], options: argparse.Namespace) -> None:
-    print(f"{options.workers} workers; median of {options.repeat} runs of {options.seconds:g} s")
-    if rows:
-        print(f"\n{'cache':<8}{'images/s':>10}{'ratio':>8}{'images/CPU second':>20}{'ratio':>8}{'memory':>12}")
-    for row in rows:
-        print(
-            f"{row['way']:<8}{row['images_per_second']:>10,.0f}{row['ratio']:>8.2f}{row['images_per_cpu_second']:>20,.0f}"
-            f"{row['cpu_ratio']:>8.2f}{row['memory_mib']:>8,.0f} MiB"
-        )
-    if trained:
-        print(f"\n{'training':<8}{'images/s':>10}{'waiting':>9}")
-    for row in trained:
-        print(f"{row['stage']:<8}{row['images_per_second']:>10,.0f}{row['waiting']:>9.1%}")
+        report.note(f"{images}; {options.workers} workers; median of {options.repeat} runs of {options.seconds:g} s")
+        reading = report.table("From JPEG files to normalised batches", *READING)
+        for row in measure(root, options, folder) if options.training != "only" else []:
+            reading.add(row)
+        training = report.table("Training retail-0248", *TRAINING)
+        for stage in STAGES if options.training != "not" else {}:
+            training.add({"stage": stage, **in_child(stage, root, options, folder)})
+    report.finish()
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,19 +1,19 @@
 """Images a second of the retail networks, in training and in use, each way against plain PyTorch in turns.
 
-    python benchmarks/model_speed.py                                    everything: two hours on 2 cores
-    python benchmarks/model_speed.py --networks retail-0248 --what train
-    python benchmarks/model_speed.py --ways "bf16 channels_last" --json
+    python benchmarks/model_speed.py                            two networks, the ways that are used: 15 minutes
+    python benchmarks/model_speed.py --all                      everything: two hours on 2 cores
+    python benchmarks/model_speed.py --networks retail-0248 --what train --ways "f32 channels_last"
 
 Plain is the network made of torch's own layers, float32, eager, images channel by channel (NCHW), torch's default
 Adam and the C library's memory. A way and plain run in a process each, take turns, and the ratio is the median over
-the turns, so that a machine whose speed drifts does not decide. Training is whole steps on one batch: network,
-loss, gradient, update. `first` is the seconds of the first step or call, compiling included.
+the turns, so that a machine whose speed drifts does not decide. Training is whole steps on one batch: network, loss,
+gradient, update. `first` is the seconds of the first step or call, compiling included. Memory is the most that a
+process held.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -25,7 +25,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from side_by_side.plain import plain_step, use_torchs_own_layers
-from side_by_side.turns import Measured, tell
+from side_by_side.results import Column, Report, add_json, native, run
+from side_by_side.turns import Ended, Measured, tell
 
 if TYPE_CHECKING:
     from reidctl.config import RunConfig
@@ -45,6 +46,18 @@ TRAIN = {
 }
 INFER = [f"{runtime} {way}" for runtime, ways in (("PyTorch", WAYS), ("OpenVINO", ("f32", "bf16"))) for way in ways]
 PLAIN = "plain"
+USED = ["f32 channels_last", "bf16 channels_last", "bf16 channels_last compiled"]
+USED += ["PyTorch f32 channels_last", "PyTorch bf16 channels_last", "OpenVINO f32", "OpenVINO bf16"]
+COLUMNS = (
+    Column("network", "network", width=13),
+    Column("what", "what", width=7),
+    Column("way", "way", width=33),
+    Column("fps", "images/s", ".1f"),
+    Column("ratio", "ratio", ".2f"),
+    Column("first_s", "first s", ".1f"),
+    Column("peak_mib", "memory MiB", ",.0f"),
+    Column("memory_ratio", "ratio", ".2f"),
+)
 Work = Callable[[], Any]
 
 
@@ -162,6 +175,7 @@ def compare(network: str, what: str, way: str, options: argparse.Namespace) -> l
         for measured in both:
             measured.close()
     ratio = median(ours["fps"] / plain["fps"] for ours, plain in turns)
+    base = turns[-1][1]["peak_mib"]
     return [
         {
             "network": network,
@@ -171,49 +185,50 @@ def compare(network: str, what: str, way: str, options: argparse.Namespace) -> l
             "ratio": ratio if name == way else 1.0,
             "first_s": both[place].first,
             "peak_mib": turns[-1][place]["peak_mib"],
+            "memory_ratio": turns[-1][place]["peak_mib"] / base,
         }
         for place, name in ((1, PLAIN), (0, way))
     ]
 
 
-def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
-    rows = []
-    for network in options.networks:
-        for what, ways in (("train", TRAIN), ("infer", INFER)):
-            chosen = [way for way in ways if options.ways is None or way in options.ways]
-            for count, way in enumerate(chosen if what in options.what else []):
+def measure(options: argparse.Namespace, report: Report) -> None:
+    table = report.table("", *COLUMNS)
+    for network, what in product(options.networks, options.what):
+        begun = False
+        for way in [way for way in (TRAIN if what == "train" else INFER) if way in options.ways]:
+            try:
                 plain, ours = compare(network, what, way, options)
-                for row in [ours] if count else [plain, ours]:
-                    rows.append(row)
-                    if not options.json:
-                        print(
-                            f"{row['network']:<13}{row['what']:<7}{row['way']:<29}{row['fps']:>8.1f}{row['ratio']:>7.2f}"
-                            f"{row['first_s']:>8.1f} s{row['peak_mib']:>8,.0f} MiB",
-                            flush=True,
-                        )
-    return rows
+            except Ended:
+                report.note(f"{network}, {what}, {way}: cannot be had on this machine.")
+                continue
+            for row in [ours] if begun else [plain, ours]:
+                table.add(row)
+            begun = True
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS[:2])
     parser.add_argument("--what", nargs="+", choices=["train", "infer"], default=["train", "infer"])
     parser.add_argument("--ways", nargs="+", choices=[*TRAIN, *INFER], help="only these")
+    parser.add_argument("--all", action="store_true", help="all networks and all ways")
     parser.add_argument("--batch", type=int, default=64, help="images a step, a multiple of 8")
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2, help="least time of a turn")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_json(parser)
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         child(*options.child, options.batch, options.seconds)
         return
-    if not options.json:
-        print(f"{'network':<13}{'what':<7}{'way':<29}{'images/s':>8}{'ratio':>7}{'first':>10}{'memory':>12}")
-    rows = measure(options)
-    if options.json:
-        print(json.dumps({"schema": "reidctl.model_speed/1", "batch": options.batch, "rows": rows}, indent=2))
+    report = Report(options.json)
+    if options.all:
+        options.networks = NETWORKS
+    options.ways = options.ways or ([*TRAIN, *INFER] if options.all else native(USED, report))
+    report.note(f"Batches of {options.batch}; medians of {options.turns} turns of at least {options.seconds:g} s")
+    measure(options, report)
+    report.finish()
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

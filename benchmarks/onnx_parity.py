@@ -12,15 +12,14 @@ OpenVINO.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from side_by_side.results import Column, NotHere, Report, add_json, run
 from torch import Tensor, nn
 
 from reidctl import open_embedder
@@ -35,6 +34,14 @@ MODEL = "models/omz/person-reidentification-retail-0267.onnx"
 IMAGES = "data/market1501/Market-1501-v15.09.15/query"
 BATCH = 8
 COSINE = 0.9999
+COLUMNS = (
+    Column("way", "gates", width=50),
+    Column("least_cosine", "least cosine", ".7f"),
+    Column("mean_gap", "mean 1-cos", ".1e"),
+    Column("largest_gap", "max 1-cos", ".1e"),
+    Column(f"below_{COSINE}", f"<{COSINE}", "d"),
+    Column("largest_relative", "max relative", ".1e"),
+)
 
 
 class MeanVariance(nn.Module):
@@ -114,25 +121,21 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--preset", default="retail-0267")
     parser.add_argument("--images", type=int, help="the first so many; all of the folder otherwise")
-    parser.add_argument("--json", action="store_true")
+    add_json(parser)
     options = parser.parse_args()
     data = os.environ.get("REIDCTL_TEST_DATA")
     if options.folder is None and not data:
-        print("give an ONNX file and a folder of images, or set REIDCTL_TEST_DATA; nothing is measured")
-        sys.exit(0)
+        raise NotHere("no published ONNX file and no images", "name both, or set REIDCTL_TEST_DATA")
     onnx, folder = options.onnx or Path(data or "", MODEL), options.folder or Path(data or "", IMAGES)
+    report = Report(options.json)
     found = measure(onnx, folder, options.preset, options.images)
-    if options.json:
-        print(json.dumps(found, indent=2))
-        return
-    print(f"{found['images']} images, {found['loaded']} tensors loaded, {found['skipped']} skipped")
-    print(f"{'way':<48} {'least cosine':>12} {'mean 1-cos':>11} {'max 1-cos':>10} {'<0.9999':>8} {'max relative':>13}")
+    images = "named images" if options.folder else "queries of market1501-dev"
+    report.note(f"{found['images']} {images}; {found['loaded']} tensors loaded, {found['skipped']} skipped")
+    table = report.table("", *COLUMNS)
     for line in found["rows"]:
-        print(
-            f"{line['way']:<48} {line['least_cosine']:>12.7f} {line['mean_gap']:>11.1e} {line['largest_gap']:>10.1e} "
-            f"{line[f'below_{COSINE}']:>8} {line['largest_relative']:>13.1e}"
-        )
+        table.add(line)
+    report.finish()
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,22 +1,25 @@
-"""How long commands that compute nothing take, as whole processes: median of several runs after a warm-up.
+"""How long commands that compute nothing take, as whole processes, beside Python alone and an import of torch.
 
-python benchmarks/startup.py [--runs 10] [--plugins 0] [--json]
+    python benchmarks/startup.py                 median of 10 runs after a warm-up
+    python benchmarks/startup.py --plugins 100   with so many packages of a command, a model and a loss each
 
---plugins: with so many packages of a command, a model and a loss each beside reidctl.
+The ratio is to `import torch`, which is what a program begins with that imports everything at its top. Runs of all
+commands take turns. Memory is the most that the process held.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import Any
+
+from side_by_side.results import Column, Report, add_json, run
 
 COMMANDS = (
     ["--help"],
@@ -24,7 +27,16 @@ COMMANDS = (
     ["models", "list"],
     ["config", "show", "--preset", "retail-0267"],
 )
+PLAIN = ("import torch", "pass")
 REIDCTL = str(Path(sys.executable).with_name("reidctl"))
+COLUMNS = (
+    Column("command", "command", width=42),
+    Column("median_s", "median s", ".3f"),
+    Column("least_s", "least s", ".3f"),
+    Column("processor_s", "processor s", ".3f"),
+    Column("ratio", "to import torch", ".2f"),
+    Column("memory_mib", "memory MiB", ".0f"),
+)
 
 
 def write_plugins(folder: Path, count: int) -> None:
@@ -38,52 +50,56 @@ def write_plugins(folder: Path, count: int) -> None:
         (info / "entry_points.txt").write_text(f"[reidctl.api]\nversion = v1\n{points}")
 
 
-def seconds(command: list[str], plugins: str) -> tuple[float, float]:
-    """Wall and processor seconds of one run with the packages in the folder `plugins`."""
+def once(command: list[str], plugins: str) -> tuple[float, float, float]:
+    """Wall seconds, processor seconds and MiB of one run with the packages in the folder `plugins`."""
     # What is installed has its bytecode; where it must not be written, the first run would leave none to the others.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPATH"] = plugins
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, env=environment)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    _, status, used = os.wait4(process.pid, 0)
     wall = perf_counter() - started
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
-def measure(runs: int, plugins: str) -> list[dict[str, str | float]]:
+def measure(runs: int, plugins: str) -> list[dict[str, Any]]:
     """A row for each command."""
-    rows: list[dict[str, str | float]] = []
-    for command in (*([REIDCTL, *arguments] for arguments in COMMANDS), [sys.executable, "-c", "pass"]):
-        seconds(command, plugins)
-        walls, processors = zip(*(seconds(command, plugins) for _ in range(runs)), strict=True)
-        rows.append(
-            {
-                "command": " ".join(["reidctl" if command[0] == REIDCTL else "python", *command[1:]]),
-                "median_s": round(statistics.median(walls), 3),
-                "least_s": round(min(walls), 3),
-                "processor_s": round(statistics.median(processors), 3),
-            }
-        )
-    return rows
+    ours = {" ".join(["reidctl", *arguments]): [REIDCTL, *arguments] for arguments in COMMANDS}
+    plain = {f'python -c "{program}"': [sys.executable, "-c", program] for program in PLAIN}
+    commands = ours | plain
+    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in commands}
+    for turn in range(runs + 1):
+        for name, command in commands.items():
+            measured = once(command, plugins)
+            if turn:
+                found[name].append(measured)
+    rows = []
+    for name, turns in found.items():
+        walls, processors, memories = zip(*turns, strict=True)
+        middle = statistics.median(walls)
+        row = {"command": name, "median_s": middle, "least_s": min(walls), "memory_mib": max(memories)}
+        rows.append({**row, "processor_s": statistics.median(processors)})
+    slow = next(row["median_s"] for row in rows if PLAIN[0] in row["command"])
+    return [{**row, "ratio": row["median_s"] / slow} for row in rows]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--plugins", type=int, default=0)
-    parser.add_argument("--json", action="store_true")
+    add_json(parser)
     options = parser.parse_args()
+    report = Report(options.json)
     with TemporaryDirectory() as folder:
         write_plugins(Path(folder), options.plugins)
-        rows = measure(options.runs, folder)
-    if options.json:
-        print(json.dumps({"rows": rows}, indent=2))
-        return
-    print(f"{'command':<42} {'median s':>9} {'least s':>9} {'processor s':>12}")
-    for row in rows:
-        print(f"{row['command']:<42} {row['median_s']:>9} {row['least_s']:>9} {row['processor_s']:>12}")
+        table = report.table("", *COLUMNS)
+        for row in measure(options.runs, folder):
+            table.add(row)
+    report.finish()
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

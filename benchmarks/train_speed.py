@@ -18,18 +18,19 @@ the training process ever had, and what its workers have beside it; of a GPU the
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from side_by_side.family import children, cpu_seconds, memory_mib
 from side_by_side.plain import plain_batches, plain_step
-from side_by_side.turns import Measured, tell
+from side_by_side.results import Column, Report, add_json, native, run
+from side_by_side.turns import Ended, Measured, tell
 
 if TYPE_CHECKING:
     from reidctl.config import RunConfig
@@ -44,6 +45,20 @@ WAYS = {
 PLAIN = "plain"
 SKIPPED = 5
 """Steps of a turn that do not count: as many batches as two workers read ahead, and one that is under way."""
+COLUMNS = (
+    Column("preset", "preset", width=13),
+    Column("batch", "batch", "d"),
+    Column("way", "way"),
+    Column("images_per_second", "images/s", ",.1f"),
+    Column("ratio", "ratio", ".2f"),
+    Column("images_per_cpu_second", "per CPU second", ",.1f"),
+    Column("cpu_ratio", "ratio", ".2f"),
+    Column("waiting", "waiting", ".1%"),
+    Column("first_s", "first s", ".1f"),
+    Column("memory_mib", "memory MiB", ",.0f"),
+    Column("memory_ratio", "ratio", ".2f"),
+    Column("gpu_mib", "GPU MiB", ",.0f"),
+)
 FIGURES = ("images_per_second", "images_per_cpu_second", "waiting", "memory_mib", "gpu_mib")
 
 
@@ -178,63 +193,56 @@ def compare(options: argparse.Namespace, preset: str, batch: int, way: str) -> l
         row |= {figure: median(turn[place][figure] for turn in turns) for figure in FIGURES}
         for ratio, figure in (("ratio", "images_per_second"), ("cpu_ratio", "images_per_cpu_second")):
             row[ratio] = median(turn[place][figure] / turn[0][figure] for turn in turns)
+        row["memory_mib"] = max(turn[place]["memory_mib"] for turn in turns)
+        row["memory_ratio"] = row["memory_mib"] / max(turn[0]["memory_mib"] for turn in turns)
+        row["gpu_mib"] = row["gpu_mib"] or None
         rows.append(row)
     return rows
 
 
-def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for preset in options.presets:
-        for batch in options.batch:
-            for count, way in enumerate(options.ways):
+def measure(options: argparse.Namespace, report: Report) -> None:
+    table = report.table("", *COLUMNS)
+    for preset, batch in product(options.presets, options.batch):
+        begun = False
+        for way in options.ways:
+            try:
                 plain, ours = compare(options, preset, batch, way)
-                for row in [ours] if count else [plain, ours]:
-                    rows.append(row)
-                    if not options.json:
-                        show(row)
-    return rows
-
-
-def show(row: dict[str, Any]) -> None:
-    gpu = f"{row['gpu_mib']:>9,.0f} MiB" if row["gpu_mib"] else ""
-    print(
-        f"{row['preset']:<13}{row['batch']:>5}  {row['way']:<15}{row['images_per_second']:>9,.1f}{row['ratio']:>7.2f}"
-        f"{row['images_per_cpu_second']:>16,.1f}{row['cpu_ratio']:>7.2f}{row['waiting']:>9.1%}"
-        f"{row['first_s']:>8.1f} s{row['memory_mib']:>8,.0f} MiB{gpu}",
-        flush=True,
-    )
+            except Ended:
+                report.note(f"{preset}, {batch}, {way}: cannot be had on this machine.")
+                continue
+            for row in [ours] if begun else [plain, ours]:
+                table.add(row)
+            begun = True
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, help="folder that holds market1501; else people are drawn")
     parser.add_argument("--presets", nargs="+", choices=PRESETS, default=PRESETS[:2])
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--ways", nargs="+", choices=WAYS, help="only these")
     parser.add_argument("--batch", nargs="+", type=int, default=[64], help="images a step")
     parser.add_argument("--workers", type=int, default=2, help="processes that read images, of either loop")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=6, help="least time of a turn")
     parser.add_argument("--identities", type=int, default=100, help="people to draw, 24 images of each")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_json(parser)
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         child(options)
         return
+    report = Report(options.json)
+    options.ways = options.ways or native(WAYS, report)
     with tempfile.TemporaryDirectory() as folder:
+        images = "files that were named"
         if options.root is None:
-            options.root = Path(folder)
+            options.root, images = Path(folder), "drawn people"
             drawn(options.root, options.identities)
-        if not options.json:
-            print(
-                f"{'preset':<13}{'batch':>5}  {'way':<15}{'images/s':>9}{'ratio':>7}{'per CPU second':>16}{'ratio':>7}"
-                f"{'waiting':>9}{'first':>10}{'memory':>12}"
-            )
-        rows = measure(options)
-    if options.json:
-        print(json.dumps({"schema": "reidctl.train_speed/1", "workers": options.workers, "rows": rows}, indent=2))
+        report.note(f"{images}; {options.workers} workers; medians of {options.turns} turns of {options.seconds:g} s")
+        measure(options, report)
+    report.finish()
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,7 +1,8 @@
 """Write the generated parts of docs/: `python docs/generate.py`; with --check only say whether they are fresh.
 
 cli.md comes from the commands themselves (through Typer's documentation tool), config.md from the schema, the
-signatures of every built-in part, and the environment variables, legacy-keys.md from the tables of `config convert`.
+signatures of every built-in part, and the environment variables, legacy-keys.md from the tables of `config convert`,
+results.md from the JSON that the scripts of benchmarks/ wrote.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from results import results
 
 from reidctl import registry as registries
 from reidctl.config.environment import OWN
@@ -127,7 +130,12 @@ def _legacy_row(key: str, fate: Fate) -> list[str]:
             return [f"`{key}`", default, "–", fate.reason]
 
 
-PAGES: dict[str, Callable[[], str]] = {"cli.md": cli, "config.md": config, "legacy-keys.md": legacy_keys}
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli,
+    "config.md": config,
+    "legacy-keys.md": legacy_keys,
+    "results.md": results,
+}
 
 
 def main() -> int:

@@ -7,16 +7,75 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from reidctl.errors import ExistsError
+
+NO_LOCK = -1
 
 
 def refuse_existing(path: Path, force: bool) -> None:
     """Raise ExistsError when `path` is there and may not be replaced."""
     if path.exists() and not force:
         raise ExistsError(f"{path} is already there", "give another path, or --force to replace it")
+
+
+def require_writable(path: Path) -> None:
+    """Raise the OSError, with the name of `path`, that writing it would end in: before a long job, and not after it."""
+    try:
+        folder = next(place for place in path.absolute().parents if place.exists())
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=folder):
+            pass
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Make `folder`, and keep other processes out of blocks for the same one; it vanishes if it is left empty.
+
+    ExistsError where another process is in such a block. A killed one is out of it. Where the system or the disk has no
+    such locks, nothing is kept out.
+    """
+    descriptor = None
+    while descriptor is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = _locked(folder)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+        if descriptor != NO_LOCK:
+            os.close(descriptor)
+
+
+def _locked(folder: Path) -> int | None:
+    """A descriptor that holds the lock, or NO_LOCK; None where another process has just taken the folder away."""
+    try:
+        import fcntl
+    except ImportError:
+        return NO_LOCK
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if folder.exists() and os.path.samestat(os.fstat(descriptor), folder.stat()):
+            return descriptor
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ExistsError(
+            f"{folder}: another process is writing there", "wait until it has ended, or write another file"
+        ) from None
+    except OSError:
+        os.close(descriptor)
+        return NO_LOCK
+    os.close(descriptor)
+    return None
 
 
 @contextmanager

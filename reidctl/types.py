@@ -102,6 +102,11 @@ class Sample:
             )
 
 
+def camera_number(camera: int) -> int:
+    """The number that people and file names give a sample's camera: 0 is `c1`. JSON and CSV have the sample's own."""
+    return camera + 1
+
+
 @dataclass(frozen=True)
 class ReidData:
     """A data set: training samples, and the query and gallery of its test.

@@ -1,11 +1,12 @@
 """Outputs are there whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from reidctl.errors import ExistsError
-from reidctl.files import refuse_existing, remove_unfinished, replacing, write_text
+from reidctl.files import only_writer, refuse_existing, remove_unfinished, replacing, require_writable, write_text
 
 
 def test_a_file_takes_its_name_at_the_end(tmp_path: Path) -> None:
@@ -55,6 +56,29 @@ def test_only_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     remove_unfinished(tmp_path)
     remove_unfinished(tmp_path / "none")
     assert {path.name for path in tmp_path.iterdir()} == {".git", "weights", ".notes.txt"}
+
+
+def test_what_cannot_be_written_is_told_of_first_and_what_can_be_leaves_nothing(tmp_path: Path) -> None:
+    require_writable(tmp_path / "new" / "deep" / "out.txt")
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError) as caught:
+        require_writable(tmp_path / "file" / "deep" / "out.txt")
+    assert caught.value.filename == str(tmp_path / "file" / "deep" / "out.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are locked on POSIX alone")
+def test_a_folder_has_one_writer_at_a_time_whoever_comes(tmp_path: Path) -> None:
+    folder = tmp_path / "parts"
+    with only_writer(folder):
+        for _ in range(2):
+            with pytest.raises(ExistsError, match="parts: another process is writing there"), only_writer(folder):
+                raise AssertionError
+        assert folder.is_dir()
+        (folder / "kept").touch()
+    with only_writer(folder):
+        (folder / "kept").unlink()
+    assert not folder.exists()
 
 
 def test_a_folder_replaces_a_folder(tmp_path: Path) -> None:

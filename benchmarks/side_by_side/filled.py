@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from reidctl.benchmarking.worker import Round
+from reidctl.benchmarking.worker import Round, peak_memory_mib
 
 
 def filled_queue(path: Path, hint: str, precision: str, batch: int, seconds: float) -> Round:
@@ -43,11 +43,11 @@ def filled_queue(path: Path, hint: str, precision: str, batch: int, seconds: flo
     cpu = (process_time() - worked) / len(ended) / batch
     in_time = [end for end in ended if end - started <= seconds]
     rate = len(in_time) / (max(in_time) - started) * batch
-    return Round(precision, rate, latencies, cpu, 0.0, None, len(queue), 0)
+    return Round(precision, rate, latencies, cpu, 0.0, peak_memory_mib(), len(queue), 0)
 
 
 def benchmark_app(path: Path, hint: str, precision: str, batch: int, seconds: float) -> dict[str, float]:
-    """What OpenVINO's benchmark_app reports, and the processor time of its measuring loop an image."""
+    """What OpenVINO's benchmark_app reports, the processor time of its measuring loop an image, and its memory."""
     from openvino.tools.benchmark import benchmark
     from openvino.tools.benchmark import main as app
 
@@ -70,4 +70,5 @@ def benchmark_app(path: Path, hint: str, precision: str, batch: int, seconds: fl
         "fps": float(found["throughput"]),
         "p50_ms": float(found["latency (ms)"]),
         "cpu_ms": cpu[0] / images * 1000,
+        "memory_mib": peak_memory_mib() or 0.0,
     }

@@ -9,6 +9,10 @@ import sys
 from typing import Any
 
 
+class Ended(Exception):
+    """A process that ended before it had measured."""
+
+
 class Measured:
     """`command` as a process that tells what its first piece of work took, and then measures when it is told to.
 
@@ -34,7 +38,7 @@ class Measured:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"the process ended: {' '.join(map(str, self.process.args))}")  # type: ignore[arg-type]
+            raise Ended(" ".join(map(str, self.process.args)))  # type: ignore[arg-type]
         found: dict[str, Any] = json.loads(line)
         return found
 

@@ -67,13 +67,14 @@ def bench(
 
 def _require_outputs(csv: Path | None, plot: Path | None, data: str | None, force: bool) -> None:
     """Fail before minutes of measuring, not after."""
-    from reidctl.files import refuse_existing
+    from reidctl.files import refuse_existing, require_writable
 
     if plot and data is None:
         raise ConfigError("--plot draws accuracy against speed, and accuracy needs --data", "add --data NAME[=DIR]")
     for path in (csv, plot):
         if path:
             refuse_existing(path, force)
+            require_writable(path)
 
 
 def _draw(path: Path, rows: Sequence[BenchRow]) -> None:

@@ -98,6 +98,8 @@ def _show_counts(counted: dict[str, dict[str, Any]]) -> None:
     """Images by camera, and how many images and cameras an identity has: least, median, most."""
     from statistics import median
 
+    from reidctl.types import camera_number
+
     cameras = sorted({camera for part in counted.values() for camera in part["cameras"]})
     rows: list[list[Any]] = []
     for name, part in counted.items():
@@ -105,7 +107,13 @@ def _show_counts(counted: dict[str, dict[str, Any]]) -> None:
         images, seen_by = [sum(seen.values()) for seen in people], [len(seen) for seen in people]
         spread = [f"{min(n)}/{median(n):g}/{max(n)}" if n else "" for n in (images, seen_by)]
         rows.append([name, len(people), *spread, *(part["cameras"].get(camera, 0) for camera in cameras)])
-    columns = ["part", "identities", "images each", "cameras each", *(f"cam {camera}" for camera in cameras)]
+    columns = [
+        "part",
+        "identities",
+        "images each",
+        "cameras each",
+        *(f"cam {camera_number(camera)}" for camera in cameras),
+    ]
     output.table(columns, rows)
 
 

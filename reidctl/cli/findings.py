@@ -61,12 +61,14 @@ def _show_metrics(found: Mapping[str, Metrics | Analysis]) -> None:
 
 
 def _show_details(name: str, analysis: Analysis) -> None:
+    from reidctl.types import camera_number
+
     metrics = analysis.metrics
     for point in analysis.operating_points:
         output.text(f"\n{name}: {threshold_sentence(point, metrics)}")
     if analysis.cameras:
         rows = [
-            [each.camera, each.queries, *(_share(value) for value in (each.rank1, each.mAP, each.mINP))]
+            [camera_number(each.camera), each.queries, *(_share(value) for value in (each.rank1, each.mAP, each.mINP))]
             for each in analysis.cameras
         ]
         output.table(["query camera", "queries", "rank-1", "mAP", "mINP"], rows, title=f"\n{name}, by camera:")
@@ -92,10 +94,12 @@ def threshold_sentence(point: OperatingPoint, metrics: Metrics) -> str:
 
 
 def _show_camera_pairs(name: str, pairs: CameraPairs) -> None:
-    columns = ["query camera", *(f"in {camera}" for camera in pairs.gallery_cameras)]
+    from reidctl.types import camera_number
+
+    columns = ["query camera", *(f"in {camera_number(camera)}" for camera in pairs.gallery_cameras)]
     rows = [
         [
-            int(camera),
+            camera_number(int(camera)),
             *(
                 f"{_share(float(rank1))} / {_share(float(precision))}" if count else "–"
                 for rank1, precision, count in zip(pairs.rank1[row], pairs.mAP[row], pairs.queries[row], strict=True)

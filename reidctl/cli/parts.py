@@ -18,6 +18,7 @@ Family = Annotated[
 def listing(registry: Registry) -> typer.Typer:
     """The `list` and `info` commands of one kind of part."""
     kind, kinds = (name.replace("_", " ") for name in (registry.kind, registry.plural))
+    article = "an" if kind[0] in "aeiou" else "a"
     app = typer.Typer(help=f"The registered {kinds}.", no_args_is_help=True)
 
     @app.command("list", help=f"Name every registered {kind}, importing none; families as `name/*`.")
@@ -32,7 +33,7 @@ def listing(registry: Registry) -> typer.Typer:
 
     if registry is not registries.presets:
 
-        @app.command("info", help=f"Show what a {kind} is and which parameters it takes.")
+        @app.command("info", help=f"Show what {article} {kind} is and which parameters it takes.")
         def info(
             name: Annotated[str, typer.Argument(autocompletion=names_of(registry), show_default=False)],
             json: Json = False,

@@ -39,6 +39,9 @@ FindLr = Annotated[
         show_default=False,
     ),
 ]
+FindLrSteps = Annotated[
+    int, typer.Option("--find-lr-steps", min=20, help="Learning rates that --find-lr tries, a step each.")
+]
 
 
 @in_all_processes
@@ -54,6 +57,7 @@ def train(
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Replace an earlier run of that name.")] = False,
     dry_run: DryRun = False,
     find_lr: FindLr = None,
+    find_lr_steps: FindLrSteps = 200,
     json: Json = False,
 ) -> None:
     """Train a network: `reidctl train --preset retail-0267 --root data`."""
@@ -69,7 +73,7 @@ def train(
         folder = _run_folder(resume)
         settings = _resumed(folder)
     if find_lr:
-        _find_lr(settings, find_lr, exist_ok, json)
+        _find_lr(settings, find_lr, find_lr_steps, exist_ok, json)
         return
     with Watcher() as watcher:
         if dry_run:
@@ -144,14 +148,16 @@ def _dry_run(config: RunConfig, watcher: Watcher, json: bool) -> None:
         output.text(f"ok: one step taken, loss {step.loss:.3f} ({parts}); nothing was written")
 
 
-def _find_lr(config: RunConfig, picture: Path, exist_ok: bool, json: bool) -> None:
+def _find_lr(config: RunConfig, picture: Path, steps: int, exist_ok: bool, json: bool) -> None:
     from reidctl.errors import CheckFailed, ExistsError
-    from reidctl.training.lr_finder import STEPS, draw_range, find_lr
+    from reidctl.files import require_writable
+    from reidctl.training.lr_finder import draw_range, find_lr
 
     if picture.exists() and not exist_ok:
         raise ExistsError(f"{picture} is already there", "give another path, or --exist-ok to replace it")
-    with output.progress("learning rate", STEPS) as advance:
-        found = find_lr(config, STEPS, advance)
+    require_writable(picture)
+    with output.progress("learning rate", steps) as advance:
+        found = find_lr(config, steps, advance)
     draw_range(found, picture)
     output.note(f"{len(found.rates)} rates from {found.rates[0]:.2g} to {found.rates[-1]:.2g} -> {picture}")
     if json:

@@ -12,7 +12,7 @@ from reidctl.data.leakage import tested_people
 from reidctl.data.statistics import first_seen
 from reidctl.errors import InputError, ReidError
 from reidctl.files import replacing
-from reidctl.types import ReidData, Sample
+from reidctl.types import ReidData, Sample, camera_number
 
 PEOPLE, CAMERAS = 12, 16
 TILE = (64, 128)
@@ -52,7 +52,7 @@ def _sheet(rows: Sequence[Row]) -> Image.Image:
     sheet = Image.new("RGB", (left + len(cameras) * width, LABEL + len(rows) * height), PAPER)
     draw = ImageDraw.Draw(sheet)
     for column, camera in enumerate(cameras):
-        draw.text((left + column * width + TILE[0] // 2, 4), f"cam {camera}", INK, font, anchor="ma")
+        draw.text((left + column * width + TILE[0] // 2, 4), f"cam {camera_number(camera)}", INK, font, anchor="ma")
     for row, (label, seen) in enumerate(rows):
         top = LABEL + row * height
         draw.text((GAP, top + TILE[1] // 2), label, INK, font, anchor="lm")

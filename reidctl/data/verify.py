@@ -15,7 +15,7 @@ from reidctl.data.matching import no_match_cause, unmatched
 from reidctl.data.problems import Problem
 from reidctl.data.statistics import first_seen
 from reidctl.errors import ReidError
-from reidctl.types import ReidData, Sample
+from reidctl.types import ReidData, Sample, camera_number
 
 
 def verify(data: ReidData, progress: Callable[[int], None] | None = None) -> list[Problem]:
@@ -93,7 +93,8 @@ def _unmatched(data: ReidData) -> Iterator[Problem]:
     people = {sample.identity for sample in data.gallery}
     for query in found:
         if query.identity in people:
-            what = f"the gallery has identity {query.identity} by the query's own camera {query.camera} only"
+            own = camera_number(query.camera)
+            what = f"the gallery has identity {query.identity} by the query's own camera {own} only"
         else:
             what = f"identity {query.identity} does not appear in the gallery"
         yield Problem("unmatched query", query.name, what)
@@ -115,7 +116,9 @@ def _one_camera(part: str, samples: Sequence[Sample], numbers: Sequence[int] = (
     for identity in alone:
         [(camera, sample)] = seen[identity].items()
         where = f"{part} identity {numbers[identity] if numbers else identity}"
-        yield Problem("one camera", where, f"seen by camera {camera} only (the first image is '{sample.name}')")
+        yield Problem(
+            "one camera", where, f"seen by camera {camera_number(camera)} only (the first image is '{sample.name}')"
+        )
 
 
 def _shared(data: ReidData) -> Iterator[Problem]:

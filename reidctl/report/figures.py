@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from reidctl.report.axes import Axis, decade_axis, linear_axis
 from reidctl.report.charts import Bars, Dot, Line, Mark, histogram, line_chart, scatter
+from reidctl.types import camera_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +87,7 @@ def map_chart(found: EmbeddingMap) -> Markup:
             float(up),
             f"camera-{cameras.index(sample.camera) % COLORS}",
             sample.identity,
-            f"identity {sample.identity}, camera {sample.camera}: {sample.name}",
+            f"identity {sample.identity}, camera {camera_number(sample.camera)}: {sample.name}",
         )
         for sample, (left, up) in zip(found.samples, found.points, strict=True)
     ]

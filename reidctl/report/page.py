@@ -15,7 +15,7 @@ from reidctl.files import write_text
 from reidctl.report.figures import COLORS, cmc_chart, distance_chart, map_chart, rate, roc_chart
 from reidctl.report.tables import facts, figures
 from reidctl.report.thumbnails import thumbnail
-from reidctl.types import Sample
+from reidctl.types import Sample, camera_number
 
 if TYPE_CHECKING:
     from reidctl.report.suspects import Pair
@@ -46,7 +46,7 @@ def write_page(path: Path, model: str, tested: Sequence[TargetReport]) -> None:
     from jinja2 import Environment, FileSystemLoader
 
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"percent": lambda value: f"{100 * value:.1f}", "rate": rate}
+    environment.filters |= {"percent": lambda value: f"{100 * value:.1f}", "rate": rate, "number": camera_number}
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     targets = [_target(each) for each in tested]
     page = environment.get_template("page.html").render(

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reidctl.report.figures import rate
+from reidctl.types import camera_number
 
 if TYPE_CHECKING:
     from reidctl.report.target import TargetReport
@@ -67,7 +68,13 @@ def as_markdown(model: str, tested: Sequence[TargetReport]) -> str:
             lines += ["", "Two images closer than this are the same person:", "", *_table(columns, _points(each))]
         if each.analysis.cameras:
             rows = [
-                [str(one.camera), f"{one.queries:,}", f"{one.rank1:.2%}", f"{one.mAP:.2%}", f"{one.mINP:.2%}"]
+                [
+                    str(camera_number(one.camera)),
+                    f"{one.queries:,}",
+                    f"{one.rank1:.2%}",
+                    f"{one.mAP:.2%}",
+                    f"{one.mINP:.2%}",
+                ]
                 for one in each.analysis.cameras
             ]
             lines += ["", *_table(["camera", "queries", "rank-1", "mAP", "mINP"], rows)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +14,14 @@ import numpy as np
 
 from reidctl.data.problems import Problem
 from reidctl.errors import ExistsError, InputError
-from reidctl.files import refuse_existing, remove_unfinished, write_text
+from reidctl.files import only_writer, refuse_existing, remove_unfinished, write_text
 from reidctl.retrieval.features import (
-    CHUNK,
     Block,
     Features,
     Labels,
     Made,
     files_of,
+    gathered,
     open_features,
     require_format,
     write_features,
@@ -83,10 +83,21 @@ def embed_to_file(
     Finished parts are kept in `<path>.unfinished` until the file takes its name. A call that finds them of the same
     samples, model and settings goes on from there and ends with the same bytes. progress takes how many images more
     are done. Appending leaves out samples whose file (or, drawn, whose name) is there already.
-    ExistsError where the file is there, or parts of another call, without `force`; InputError for an image that cannot
-    be read, and to append to what another model made.
+    ExistsError where the file is there, or parts of another call, without `force`, and where another process is writing
+    it; InputError for an image that cannot be read, and to append to what another model made.
     """
     require_format(plan.path)
+    with only_writer(_folder(plan.path)):
+        return _embed_to_file(embedder, samples, plan, progress)
+
+
+def _folder(path: Path) -> Path:
+    return path.with_name(f"{path.name}.unfinished")
+
+
+def _embed_to_file(
+    embedder: StreamEmbedder, samples: Sequence[Sample], plan: Plan, progress: Callable[[int], None] | None
+) -> Embedded:
     base = _base(plan)
     there = _there(base) if base else set()
     new = [sample for sample in samples if _key(sample) not in there] if there else samples
@@ -180,7 +191,7 @@ class _Parts:
     """The folder of finished parts, and the file that they become."""
 
     def __init__(self, plan: Plan, samples: Sequence[Sample], base: Features | None) -> None:
-        self.folder = plan.path.with_name(f"{plan.path.name}.unfinished")
+        self.folder = _folder(plan.path)
         self._plan, self._samples, self._base = plan, samples, base
         self._rows = -(-PART_ROWS // plan.batch_size) * plan.batch_size
         self.count = -(-len(samples) // self._rows)
@@ -189,7 +200,7 @@ class _Parts:
         if record.is_file():
             self._require_same(job)
         else:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._clear()
         write_text(record, json.dumps(job, indent=2) + "\n")
 
     def _job(self) -> dict[str, str | int | bool]:
@@ -221,7 +232,16 @@ class _Parts:
                 "give the same arguments to go on with it, or --force to begin anew",
             )
         if different:
-            shutil.rmtree(self.folder)
+            self._clear()
+
+    def _clear(self) -> None:
+        """Take away what is in the folder, which is locked; the record first, without which the rest is nothing."""
+        (self.folder / JOB).unlink(missing_ok=True)
+        for left in self.folder.iterdir():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
     def samples(self, part: int) -> Sequence[Sample]:
         """Those of one part."""
@@ -256,9 +276,8 @@ class _Parts:
         rows = sum(source.rows for source in sources)
         # A shard of fewer images than shards has none.
         blocks = Features(sources).blocks() if sources else iter(())
-        write_features(self._plan.path, _gathered(blocks), rows, self._plan.made)
-        (self.folder / JOB).unlink()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        write_features(self._plan.path, gathered(blocks), rows, self._plan.made)
+        self._clear()
         return rows, skipped
 
     def _path(self, part: int) -> Path:
@@ -267,23 +286,3 @@ class _Parts:
 
 def _skipped(strings: dict[str, str]) -> list[Problem]:
     return [Problem(*fields) for fields in json.loads(strings.get(SKIPPED, "[]"))]
-
-
-def _gathered(blocks: Iterator[Block]) -> Iterator[Block]:
-    """The same rows in blocks of CHUNK or a little more, the last one smaller."""
-    held: list[Block] = []
-    for block in blocks:
-        held.append(block)
-        if sum(len(each.vectors) for each in held) >= CHUNK:
-            yield _joined(held)
-            held = []
-    if held:
-        yield _joined(held)
-
-
-def _joined(blocks: Sequence[Block]) -> Block:
-    names = [name for block in blocks for name in block.labels.names]
-    paths = [path for block in blocks for path in block.labels.paths]
-    identities = np.concatenate([block.labels.identities for block in blocks])
-    cameras = np.concatenate([block.labels.cameras for block in blocks])
-    return Block(Labels(names, identities, cameras, paths), np.concatenate([block.vectors for block in blocks]))

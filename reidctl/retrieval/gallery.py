@@ -14,6 +14,7 @@ from reidctl.data.images import read_image
 from reidctl.errors import InputError
 from reidctl.files import replacing
 from reidctl.retrieval.arrays import thread_pool
+from reidctl.types import camera_number
 
 if TYPE_CHECKING:
     from reidctl.retrieval.ranking import Ranking
@@ -78,7 +79,7 @@ def _save(
     draw = ImageDraw.Draw(canvas)
     average_precision = float(ranking.average_precision[row])
     measure = "no match in another camera" if math.isnan(average_precision) else f"AP {average_precision:.1%}"
-    _write_header(draw, query.name, f"identity {query.identity}     camera {query.camera}     {measure}")
+    _write_header(draw, query.name, f"identity {query.identity}     camera {camera_number(query.camera)}     {measure}")
     _put(canvas, draw, (MARGIN, HEADER), query, INK, "query")
     for place in range(shown):
         corner = _corner(place)
@@ -153,7 +154,7 @@ def _put(
 
 def _facts(sample: Sample) -> str:
     """Nothing of an image of which nothing is known."""
-    return f"id {sample.identity}   cam {sample.camera}" if sample.identity >= 0 else ""
+    return f"id {sample.identity}   cam {camera_number(sample.camera)}" if sample.identity >= 0 else ""
 
 
 def shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:

@@ -18,7 +18,6 @@ from reidctl.training.run import Run, computing
 from reidctl.training.steps import Reading, grouped
 
 LOWEST, HIGHEST = 1e-6, 1.0
-STEPS = 200
 SMOOTHING = 0.9
 """Share of the average loss that a step keeps."""
 DIVERGED = 3.0
@@ -42,7 +41,7 @@ class RangeTest:
         return steepest[1] if steepest[0] < 0 else None
 
 
-def find_lr(config: RunConfig, steps: int = STEPS, on_step: Callable[[], None] = lambda: None) -> RangeTest:
+def find_lr(config: RunConfig, steps: int = 200, on_step: Callable[[], None] = lambda: None) -> RangeTest:
     """Train for `steps` steps at rates that rise from 1e-6 to 1 by equal factors, all layers open; nothing is written.
 
     L. N. Smith, Cyclical Learning Rates, https://arxiv.org/abs/1506.01186, section 3.3. It ends early where the

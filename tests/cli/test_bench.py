@@ -84,6 +84,16 @@ def test_a_file_that_is_there_is_kept(cli: Cli, network: Path, tmp_path: Path) -
     assert there.read_text() == "mine"
 
 
+@pytest.mark.parametrize("options", [("--csv",), ("--data", "market1501", "--plot")])
+def test_an_output_that_cannot_be_written_is_told_of_before_anything_is_measured(
+    cli: Cli, network: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").touch()
+    result = cli("bench", network, *options, tmp_path / "file" / "rows.png")
+    assert (result.code, result.out) == (2, "")
+    assert "file/rows.png: Not a directory" in result.err
+
+
 def test_nothing_measured_is_exit_1_and_says_why(cli: Cli, network: Path) -> None:
     result = cli(
         "bench",

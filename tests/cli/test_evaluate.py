@@ -52,7 +52,7 @@ def test_a_person_reads_which_distance_means_the_same_person(cli: Cli, checkpoin
     assert "(asked for: 0.1)" in result.out
     assert "single-shot, seed 0" in result.out
     assert "95 % intervals, from 100 draws of the queries' people, seed 0" in result.out
-    assert "query camera   in 0" in result.out
+    assert "query camera   in 1" in result.out
 
 
 def test_a_plain_evaluation_says_its_rule_and_protocol_and_no_more(cli: Cli, checkpoint: Path) -> None:

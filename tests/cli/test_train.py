@@ -39,16 +39,14 @@ def test_a_dry_run_shows_data_and_plan_and_writes_nothing(cli: Cli, sets: list[s
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_learning_rate_is_searched_and_drawn_beside_no_run(
-    cli: Cli, sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reidctl.training.lr_finder.STEPS", 12)
+def test_the_learning_rate_is_searched_and_drawn_beside_no_run(cli: Cli, sets: list[str], tmp_path: Path) -> None:
     picture = tmp_path / "lr.png"
-    result = cli("train", *sets, "--find-lr", picture, "--json")
+    result = cli("train", *sets, "--find-lr", picture, "--find-lr-steps", 20, "--json")
     assert result.code == 0, result.err
     found = json.loads(result.out)
     assert found["schema"] == "reidctl.find-lr/1"
     assert 1e-6 < found["suggested"] < 1
+    assert found["rates"][1] / found["rates"][0] == pytest.approx(1e6 ** (1 / 19))
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert not (tmp_path / "runs").exists()
     again = cli("train", *sets, "--find-lr", picture)

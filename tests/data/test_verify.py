@@ -150,7 +150,7 @@ def test_a_person_seen_by_one_camera_is_reported_by_number(root: Path) -> None:
     _without(_market(root) / "bounding_box_train", f"{second}_c[23]*")
     [found] = _verify(root)
     assert (found.kind, found.where) == ("one camera", f"training identity {int(second)}")
-    assert found.what.startswith("seen by camera 0 only")
+    assert found.what.startswith("seen by camera 1 only")
 
 
 def test_a_query_without_a_match_says_whether_its_person_is_in_the_gallery(root: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_query_without_a_match_says_whether_its_person_is_in_the_gallery(root:
     _without(_market(root) / "bounding_box_test", f"{second}_*")
     found = _verify(root)
     assert [problem.kind for problem in found] == ["unmatched query"] * 4 + ["one camera"]
-    assert found[0].what == f"the gallery has identity {int(first)} by the query's own camera 0 only"
+    assert found[0].what == f"the gallery has identity {int(first)} by the query's own camera 1 only"
     assert found[1].what == f"identity {int(second)} does not appear in the gallery"
     assert found[4].where == f"test identity {int(first)}"
 

@@ -149,6 +149,8 @@ def test_a_call_that_was_killed_goes_on_and_ends_with_the_same_bytes(folder: Pat
     while len(list(parts.glob("*.parquet"))) < 2 and time.monotonic() < deadline:
         assert process.poll() is None
         time.sleep(0.005)
+    with pytest.raises(ExistsError, match="another process is writing there"):
+        embed_to_file(Colours(), pictures(folder), plan(path, force=True))
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not path.exists()

@@ -87,8 +87,8 @@ def test_under_each_image_stand_distance_identity_camera_and_file(
     )
     draw_rank_galleries(ranking().take([0]), QUERIES, GALLERY, tmp_path, topk=1)
     assert written == [
-        *("easy", "identity 1     camera 2     AP 100.0%", "query", "id 1   cam 2", "easy"),
-        *("1   0.100", "id 1   cam 2", "g1"),
+        *("easy", "identity 1     camera 3     AP 100.0%", "query", "id 1   cam 3", "easy"),
+        *("1   0.100", "id 1   cam 3", "g1"),
     ]
 
 

@@ -8,7 +8,7 @@ from reidctl.retrieval.features.files import (
     require_format,
     write_features,
 )
-from reidctl.retrieval.features.rows import CHUNK, Block, FeatureReader, Labels, Made
+from reidctl.retrieval.features.rows import CHUNK, Block, FeatureReader, Labels, Made, gathered
 
 __all__ = [
     "CHUNK",
@@ -18,6 +18,7 @@ __all__ = [
     "Labels",
     "Made",
     "files_of",
+    "gathered",
     "is_feature_file",
     "open_features",
     "require_format",

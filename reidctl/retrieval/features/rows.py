@@ -138,3 +138,23 @@ def damaged(path: Path, reason: str) -> InputError:
 def _short(value: object) -> str:
     text = str(value)
     return text if len(text) <= 40 else f"{text[:12]}…"
+
+
+def gathered(blocks: Iterator[Block]) -> Iterator[Block]:
+    """The same rows in blocks of CHUNK or a little more, the last one smaller."""
+    held: list[Block] = []
+    for block in blocks:
+        held.append(block)
+        if sum(len(each.vectors) for each in held) >= CHUNK:
+            yield _joined(held)
+            held = []
+    if held:
+        yield _joined(held)
+
+
+def _joined(blocks: Sequence[Block]) -> Block:
+    names = [name for block in blocks for name in block.labels.names]
+    paths = [path for block in blocks for path in block.labels.paths]
+    identities = np.concatenate([block.labels.identities for block in blocks])
+    cameras = np.concatenate([block.labels.cameras for block in blocks])
+    return Block(Labels(names, identities, cameras, paths), np.concatenate([block.vectors for block in blocks]))
