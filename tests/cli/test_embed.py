@@ -167,9 +167,12 @@ def test_what_was_found_is_drawn(
 def test_two_queries_of_one_name_are_not_drawn_over_each_other(
     cli: Cli, model: Path, images: Path, tmp_path: Path
 ) -> None:
-    Image.open(images / "00.png").save(images / "00.bmp")
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.open(images / "00.png").save(other / "00.png")
     path = tmp_path / "f.parquet"
     assert cli("embed", images, "-m", model, "-o", path).code == 0
+    assert cli("embed", other, "-m", model, "-o", path, "--append").code == 0
     refused = cli("search", path, path, "--picture", tmp_path / "many")
     assert (refused.code, refused.out) == (2, "")
     assert "two queries are named '00'" in refused.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,12 @@ from reidctl.zoo.catalogue import networks
 from tests.docs.pages import REPOSITORY, anchors, blocks, command_lines, links, named_commands, pages, spans
 
 PAGES = pages()
+OF_PACKAGES = {
+    name
+    for file in REPOSITORY.glob("plugins/*/pyproject.toml")
+    for name in tomllib.loads(file.read_text())["project"]["entry-points"].get("reidctl.commands", {})
+}
+"""Commands of the packages in plugins/, which need not be installed here and have tests of their own."""
 LANGUAGES = {"bash", "python", "cpp", "cmake", "yaml", "toml", "text"}
 
 
@@ -63,7 +70,11 @@ def test_every_block_says_what_it_is(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=_page)
 def test_every_command_in_a_block_parses(page: Path, root: Any) -> None:
     shown = [
-        (block, words) for block in blocks(page) if block.language == "bash" for words in command_lines(block.code)
+        (block, words)
+        for block in blocks(page)
+        if block.language == "bash"
+        for words in command_lines(block.code)
+        if words[0] not in OF_PACKAGES
     ]
     for block, words in shown:
         try:
@@ -74,7 +85,7 @@ def test_every_command_in_a_block_parses(page: Path, root: Any) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=_page)
 def test_every_command_in_the_text_exists_with_its_options(page: Path, root: Any) -> None:
-    for words in named_commands(page):
+    for words in (words for words in named_commands(page) if words[0] not in OF_PACKAGES):
         command, rest = _command(root, words)
         known = {"--help", "-h", "--quiet", "-q", "--no-color", "--debug"}
         known |= {option for parameter in command.params for option in parameter.opts}
