@@ -37,7 +37,7 @@ def test_a_sound_data_set_verifies(cli: Cli, root: Path) -> None:
     result = cli("datasets", "verify", "market1501", "--root", root)
     assert result.code == 0
     lines = [line.split() for line in result.out.splitlines()]
-    assert lines[0][-4:] == ["cam", "0", "cam", "1"]
+    assert lines[0][-4:] == ["cam", "1", "cam", "2"]
     assert lines[2:] == [
         ["train", "2", "4/4/4", "2/2/2", "4", "4"],
         ["query", "2", "2/2/2", "2/2/2", "2", "2"],
@@ -51,7 +51,7 @@ def test_counts_of_each_identity_and_camera_are_there_for_machines(cli: Cli, roo
     assert (answer["schema"], answer["images"], answer["problems"]) == ("reidctl.datasets-verify/1", 16, [])
     assert answer["counts"]["train"] == {
         "cameras": {"0": 4, "1": 4},
-        "identities": {"1": {"0": 2, "1": 2}, "2": {"0": 2, "1": 2}},
+        "identities": {"5002": {"0": 2, "1": 2}, "5003": {"0": 2, "1": 2}},
     }
 
 

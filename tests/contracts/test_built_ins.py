@@ -122,8 +122,12 @@ def test_a_data_set_that_breaks_the_contract_is_told_how() -> None:
         check_dataset(ReidData("gone", train=(missing,)))
 
 
-def test_a_model_of_ours_is_exported_and_its_parameters_are_checked() -> None:
+@pytest.mark.slow  # Each model is exported above in the same way.
+def test_a_model_of_ours_is_exported() -> None:
     check_export("fpn_osnet_x0_25", (64, 32), embedding_dim=8)
+
+
+def test_parameters_are_checked_before_an_export() -> None:
     with pytest.raises(ConfigError, match="no_such_key"):
         check_export("fpn_osnet_x0_25", (64, 32), no_such_key=1)
 

@@ -75,10 +75,17 @@ def require_one_graph(network: nn.Module) -> None:
     assert not torch._dynamo.utils.counters["graph_break"]
 
 
-# The other has the same layers without gates.
-@pytest.mark.parametrize("name", [pytest.param("retail-0248", marks=pytest.mark.slow), "retail-0267"])
+def stages() -> nn.Module:
+    """Every kind of layer, and a third of them: the stem and one stage with both kinds of gates."""
+    whole = models.build(Spec(name="fpn_osnet_x0_25", lct_gate=True, pooling="avg"), image_size=SMALL)
+    return nn.Sequential(whole.conv1, whole.maxpool, whole.conv2, whole.global_avgpool)
+
+
+@pytest.mark.parametrize(
+    "name", ["stages", *(pytest.param(name, marks=pytest.mark.slow) for name in ("retail-0248", "retail-0267"))]
+)
 def test_a_second_size_of_batch_compiles_once_more_and_a_third_does_not(name: str) -> None:
-    network = models.build(NETWORKS[name], image_size=SMALL)
+    network = stages() if name == "stages" else models.build(NETWORKS[name], image_size=SMALL)
     counter = CompileCounter()
     compiled = torch.compile(network, backend=counter)
     for size, graphs in ((8, 1), (8, 1), (5, 2), (8, 2), (3, 2), (7, 2)):
@@ -90,9 +97,7 @@ def test_a_compiled_network_shares_its_weights_and_gives_the_same_gradients(monk
     compile_ = torch.compile
     monkeypatch.setattr(torch, "compile", lambda model: compile_(model, backend="aot_eager"))
     torch.manual_seed(0)
-    whole = models.build(Spec(name="fpn_osnet_x0_25", lct_gate=True, pooling="avg"), image_size=SMALL)
-    # Every kind of layer, and a third of them: the stem and one stage with both kinds of gates.
-    network = nn.Sequential(whole.conv1, whole.maxpool, whole.conv2, whole.global_avgpool)
+    network = stages()
     images = torch.randn(4, 3, *SMALL)
     found = []
     for forward in (network, forward_of(network, CPU, wanted=True, worth_it=False)):
