@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,6 +13,10 @@ from reidctl.errors import ConfigError, InputError, MissingExtra, ReidError
 
 if TYPE_CHECKING:
     from ray.exceptions import RayError
+
+
+PATIENCE_S = 10.0
+"""How long the cluster's port may take to answer."""
 
 
 @contextmanager
@@ -32,6 +37,7 @@ def connected(address: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    _require_answer(os.environ.get("RAY_ADDRESS", "") if address == "auto" else address)
     try:
         ray.init(
             address=address,
@@ -40,14 +46,29 @@ def connected(address: str) -> Iterator[None]:
             **({"include_dashboard": False} if address == "local" else {}),
         )
     except Exception as error:  # Ray raises plain ones, too
-        raise InputError(
-            f"no Ray cluster at '{address}': {_first_line(error)}",
-            "start one with `ray start --head`, or work on this machine alone with --address local",
-        ) from error
+        raise _no_cluster(address, _first_line(error)) from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """InputError where nobody answers at [ray://]HOST:PORT, which Ray itself would try for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE_S).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, str(error)) from error
+
+
+def _no_cluster(address: str, reason: str) -> InputError:
+    return InputError(
+        f"no Ray cluster at '{address}': {reason}",
+        "start one with `ray start --head`, or work on this machine alone with --address local",
+    )
 
 
 def require_room(actors: int, cpus: float, gpus: float) -> None:
