@@ -35,7 +35,7 @@ test: $(INSTALLED)  ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
 test-all: $(INSTALLED) $(PLUGINS_INSTALLED)  ## Run the slow tests and those of the packages in plugins/, too
-	$(BIN)/python -m pytest -m 'not gpu' tests plugins
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist worksteal -m 'not gpu' tests plugins
 
 test-docs: $(INSTALLED)  ## Run every command and program of README.md and docs/, and name those that cannot be run
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m docs tests/docs
