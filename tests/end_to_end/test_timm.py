@@ -65,9 +65,8 @@ def test_one_step_of_training_is_taken(name: str) -> None:
         pytest.param("convnext_atto", (64, 32), marks=pytest.mark.slow),
         pytest.param("vit_tiny_patch16_224", (256, 128), marks=pytest.mark.slow),
         pytest.param("mobilenetv4_conv_small", (64, 32), marks=pytest.mark.slow),
-        # The same kinds, with fewer layers: tokens, and convolutions whose batch norms are folded.
+        # The kind that is least like our own networks, with fewer layers.
         ("test_vit", (256, 128)),
-        ("test_efficientnet", (64, 32)),
     ],
 )
 def test_a_checkpoint_and_its_export_give_the_same_embeddings(name: str, size: tuple[int, int], tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_backbone_of_timm_is_one_graph_for_batches_of_any_size(name: str) -> N
 
 
 def test_a_network_under_test_is_one_graph() -> None:
-    require_one_graph(models.build(NETWORKS["retail-0267"], image_size=SMALL).eval())
+    require_one_graph(stages().eval())
 
 
 def require_one_graph(network: nn.Module) -> None:
