@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,11 +11,14 @@ from reidctl.cli.options import (
     Device,
     Extension,
     Force,
+    Images,
     InputFacts,
     Json,
+    Labels,
     Precision,
     Root,
-    complete_data,
+    StreamBatch,
+    UnreadableImages,
     complete_model,
 )
 from reidctl.cli.output import output
@@ -36,13 +39,7 @@ def embed(
             show_default=False,
         ),
     ],
-    images: Annotated[
-        Path | None,
-        typer.Argument(
-            help="A folder of images, or a text file with one path a line; with --data alone its query and gallery.",
-            show_default=False,
-        ),
-    ] = None,
+    images: Images = None,
     path: Annotated[
         Path, typer.Option("--output", "-o", help="File to write: .parquet, or .npy with a .csv and a .json beside it.")
     ] = Path("features.parquet"),
@@ -53,28 +50,10 @@ def embed(
     append: Annotated[
         bool, typer.Option("--append", help="Add to the file what is not in it; the model must be the same.")
     ] = False,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            "-d",
-            metavar="NAME[=DIR]",
-            help="Data set that knows who the images show, and which camera saw them.",
-            autocompletion=complete_data,
-            show_default=False,
-        ),
-    ] = None,
+    data: Labels = None,
     root: Root = None,
-    on_bad_image: Annotated[
-        Literal["error", "skip"],
-        typer.Option("--on-bad-image", help="Stop at images that cannot be read, or leave them out."),
-    ] = "error",
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size", min=1, help="Images at once. Default: what the engine is best at.", show_default=False
-        ),
-    ] = None,
+    on_bad_image: UnreadableImages = "error",
+    batch_size: StreamBatch = None,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Decoding threads, 0 for one a core.")] = 0,
     device: Device = "auto",
     precision: Precision = None,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reidctl import registry as registries
-from reidctl.cli.options import Device, Extension, InputFacts, Json, complete_model, names_of
+from reidctl.cli.options import Device, Extension, InputFacts, Json, Nearest, Query, Threshold, complete_model, names_of
 from reidctl.cli.output import output
 from reidctl.cli.parts import listing
 from reidctl.cli.querying import Known, opened_queries, tell
@@ -86,18 +86,9 @@ def add(
 @app.command()
 def search(
     index: Place,
-    query: Annotated[
-        str,
-        typer.Argument(
-            help="An image, a folder, a list, a feature file, or one row of it: FILE:NAME or FILE:NUMBER.",
-            show_default=False,
-        ),
-    ],
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Results a query.")] = 10,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", "-t", min=0, max=2, help="Only what is closer than this.", show_default=False),
-    ] = None,
+    query: Query,
+    k: Nearest = 10,
+    threshold: Threshold = None,
     camera: Annotated[list[int], typer.Option("--camera", help="Only of this camera; repeatable.")] = [],
     since: Annotated[
         str | None, typer.Option("--since", metavar="TIME", help="Seen then or later.", show_default=False)

@@ -79,6 +79,46 @@ OnBadImage = Annotated[
         show_default=False,
     ),
 ]
+Images = Annotated[
+    Path | None,
+    typer.Argument(
+        help="A folder of images, or a text file with one path a line; with --data alone its query and gallery.",
+        show_default=False,
+    ),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        "-d",
+        metavar="NAME[=DIR]",
+        help="Data set that knows who the images show, and which camera saw them.",
+        autocompletion=complete_data,
+        show_default=False,
+    ),
+]
+UnreadableImages = Annotated[
+    Literal["error", "skip"],
+    typer.Option("--on-bad-image", help="Stop at images that cannot be read, or leave them out."),
+]
+StreamBatch = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size", min=1, help="Images at once. Default: what the engine is best at.", show_default=False
+    ),
+]
+Query = Annotated[
+    str,
+    typer.Argument(
+        help="An image, a folder, a list, a feature file, or one row of it: FILE:NAME or FILE:NUMBER.",
+        show_default=False,
+    ),
+]
+Nearest = Annotated[int, typer.Option("--k", "-k", min=1, help="Results a query.")]
+Threshold = Annotated[
+    float | None,
+    typer.Option("--threshold", "-t", min=0, max=2, help="Only what is closer than this.", show_default=False),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, or an OpenVINO device.")]
 Precision = Annotated[
     Literal["f32", "bf16", "f16"] | None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reidctl.cli.options import Device, Extension, Force, InputFacts, Json, complete_model
+from reidctl.cli.options import Device, Extension, Force, InputFacts, Json, Nearest, Query, Threshold, complete_model
 from reidctl.cli.output import output
 from reidctl.cli.querying import Known, opened_queries, tell
 
@@ -18,22 +18,13 @@ if TYPE_CHECKING:
 
 
 def search(
-    query: Annotated[
-        str,
-        typer.Argument(
-            help="An image, a folder, a list, a feature file, or one row of it: FILE:NAME or FILE:NUMBER.",
-            show_default=False,
-        ),
-    ],
+    query: Query,
     features: Annotated[
         list[Path],
         typer.Argument(help="What `reidctl embed` wrote: one file, several, or a folder of them.", show_default=False),
     ],
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Results a query.")] = 10,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", "-t", min=0, max=2, help="Only what is closer than this.", show_default=False),
-    ] = None,
+    k: Nearest = 10,
+    threshold: Threshold = None,
     model: Annotated[
         str | None,
         typer.Option(

@@ -7,7 +7,20 @@ from typing import Annotated, Literal
 
 import typer
 
-from reidctl.cli.options import Device, Extension, Force, InputFacts, Json, Precision, Root, complete_model
+from reidctl.cli.options import (
+    Device,
+    Extension,
+    Force,
+    Images,
+    InputFacts,
+    Json,
+    Labels,
+    Precision,
+    Root,
+    StreamBatch,
+    UnreadableImages,
+    complete_model,
+)
 from reidctl.cli.output import output
 from reidctl.errors import ConfigError, InputError
 
@@ -33,13 +46,7 @@ def embed(
             show_default=False,
         ),
     ],
-    images: Annotated[
-        Path | None,
-        typer.Argument(
-            help="A folder of images, or a text file with one path a line; with --data alone its query and gallery.",
-            show_default=False,
-        ),
-    ] = None,
+    images: Images = None,
     folder: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the shards, seen by all machines under the same path.")
     ] = Path("features"),
@@ -48,18 +55,10 @@ def embed(
     cpus: Annotated[float, typer.Option("--cpus", min=0, help="Cores of each; they decode on as many threads.")] = 1,
     gpus: Annotated[float, typer.Option("--gpus", min=0, help="GPUs of each; 0.5 for two networks a GPU.")] = 0,
     shard_rows: Annotated[int, typer.Option("--shard-rows", min=1, help="Images a shard, in whole batches.")] = 4096,
-    data: Annotated[
-        str | None,
-        typer.Option("--data", "-d", metavar="NAME[=DIR]", help="Data set that labels the images.", show_default=False),
-    ] = None,
+    data: Labels = None,
     root: Root = None,
-    on_bad_image: Annotated[
-        Literal["error", "skip"],
-        typer.Option("--on-bad-image", help="Stop at images that cannot be read, or leave them out."),
-    ] = "error",
-    batch_size: Annotated[
-        int | None, typer.Option("--batch-size", min=1, help="Images at once.", show_default=False)
-    ] = None,
+    on_bad_image: UnreadableImages = "error",
+    batch_size: StreamBatch = None,
     device: Device = "auto",
     precision: Precision = None,
     input_: InputFacts = None,
