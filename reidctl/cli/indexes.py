@@ -89,7 +89,9 @@ def search(
     query: Query,
     k: Nearest = 10,
     threshold: Threshold = None,
-    camera: Annotated[list[int], typer.Option("--camera", help="Only of this camera; repeatable.")] = [],
+    camera: Annotated[
+        list[int], typer.Option("--camera", min=1, help="Only of this camera, from 1 as in c1; repeatable.")
+    ] = [],
     since: Annotated[
         str | None, typer.Option("--since", metavar="TIME", help="Seen then or later.", show_default=False)
     ] = None,
@@ -119,7 +121,8 @@ def search(
     with _opened(index) as there:
         known = Known(Made.from_strings(there.made), index)
         queries = opened_queries(query, known, model, device, input_, extension)
-        found = there.search(queries.vectors, k, cameras=camera or None, since=first, until=last)
+        cameras = [number - 1 for number in camera] or None
+        found = there.search(queries.vectors, k, cameras=cameras, since=first, until=last)
     near = [[each for each in one if threshold is None or each.distance < threshold] for one in found]
     tell(queries.samples, [[(each.sample, each.distance) for each in one] for one in near], json)
 

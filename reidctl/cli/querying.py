@@ -101,7 +101,9 @@ def _require_comparable(made: Made | None, gallery: Known, what: str) -> None:
 
 def tell(queries: Sequence[Sample], found: Sequence[Sequence[tuple[Sample, float]]], json: bool) -> None:
     """Print what was found for each query, nearest first."""
-    results = [
+    from reidctl.types import camera_number
+
+    results: list[dict[str, Any]] = [
         {
             "query": query.name,
             "rank": rank,
@@ -120,8 +122,8 @@ def tell(queries: Sequence[Sample], found: Sequence[Sequence[tuple[Sample, float
         return
     known = any(result["identity"] is not None for result in results)
     columns = ["query", "rank", "distance", *(("identity", "camera") if known else ()), "image"]
-    rows: list[list[Any]] = [[result[column] for column in columns] for result in results]
-    if rows:
+    shown = [{**each, "camera": None if each["camera"] is None else camera_number(each["camera"])} for each in results]
+    if rows := [[each[column] for column in columns] for each in shown]:
         output.table(columns, rows)
     for query, near in zip(queries, found, strict=True):
         if not near:

@@ -42,12 +42,23 @@ def test_what_is_added_is_found_by_camera_and_time(cli: Cli, tmp_path: Path) -> 
     query = f"{file}:a"
     assert found(cli, index, query) == "abcd"
     assert found(cli, index, query, "-k", 2) == "ab"
-    assert found(cli, index, query, "--camera", 1) == "bd"
-    assert found(cli, index, query, "--camera", 1, "--camera", 0) == "abcd"
+    # As in names of files and in tables, camera 2 is the one that features and JSON count as 1.
+    assert found(cli, index, query, "--camera", 2) == "bd"
+    assert found(cli, index, query, "--camera", 2, "--camera", 1) == "abcd"
     assert found(cli, index, query, "--since", 1200) == "bc"
     assert found(cli, index, query, "--since", "1970-01-01T00:20:00", "--until", 1400) == "b"
     # 1 - cos 10° is 0.0152, 1 - cos 20° is 0.0603.
     assert found(cli, index, query, "--threshold", 0.05) == "ab"
+
+
+def test_a_table_counts_cameras_from_1_as_the_option_does_and_json_as_the_features_do(cli: Cli, tmp_path: Path) -> None:
+    index, file = f"plain={tmp_path / 'index'}", features(tmp_path / "f.parquet")
+    cli("indexes", "add", index, file)
+    asked = ("indexes", "search", index, f"{file}:a", "--camera", "2", "-k", "1")
+    header, *_, line = cli(*asked).out.splitlines()
+    assert line.split()[header.split().index("camera")] == "2"
+    assert [row["camera"] for row in json.loads(cli(*asked, "--json").out)["results"]] == [1]
+    assert "0 is not in the range x>=1" in cli(*asked[:-3], "0").err
 
 
 def test_adding_again_replaces_and_deleting_takes_away(cli: Cli, tmp_path: Path) -> None:
@@ -97,6 +108,13 @@ def test_what_is_wrong_is_one_line(
     assert message in result.err
     assert result.err.count("error:") == 1
     assert not Path("new").exists()
+
+
+def test_an_index_of_a_package_of_ours_that_is_not_installed_names_the_package(cli: Cli, tmp_path: Path) -> None:
+    result = cli("indexes", "search", f"lancedb={tmp_path}", features(tmp_path / "f.parquet"))
+    assert result.code == 3
+    assert "'lancedb' is in the package reidctl-lancedb, which is not installed" in result.err
+    assert "pip install reidctl-lancedb" in result.err
 
 
 def test_plugins_check_takes_an_index_through_its_contract(cli: Cli) -> None:
