@@ -4,6 +4,7 @@ ReidError              anything a user can mend: one line on stderr
   ConfigError          a configuration file, variable or option      exit 2
   InputError           a file, folder, data set or artefact           exit 2
   UnknownName          a part that nobody registered                  exit 2
+    MissingPackage     one of a package of ours that is not installed exit 3
   ExistsError          an output that would be overwritten            exit 2
   TrainingError        a training run whose loss is not finite        exit 2
   DiskFull             an output that its disk has no space for       exit 2
@@ -39,6 +40,12 @@ class InputError(ReidError):
 
 class UnknownName(ReidError):
     """A name that no installed package registers."""
+
+
+class MissingPackage(UnknownName):
+    """The name of a part of a package of this project that is not installed."""
+
+    exit_code = 3
 
 
 class ExistsError(ReidError):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidctl.errors import PluginError, ReidError, UnknownName, nearest, suggestion
 from reidctl.installed import entry_points, package_of
+from reidctl.packages import require_no_package_of_ours
 from reidctl.plugins import Unpackaged, declared_points, is_left_out, off_stdout
 
 if TYPE_CHECKING:
@@ -178,6 +179,8 @@ class Registry:
     def find(self, name: str) -> Entry:
         """The one entry called `name` or `package:name`; UnknownName or PluginError (two offer it) otherwise.
 
+        Of the former, MissingPackage where a package of this project would offer it.
+
         A name `timm/resnet50` that is no entry's own is a member of the family `timm/*`. Nothing is imported, so that
         only `load` knows whether the family has it.
         """
@@ -200,6 +203,8 @@ class Registry:
         known = [f"{other[:-1]}{member}" if member and other.endswith("/*") else other for other in self.names()]
         left_out = [entry for entry in self.declared if entry.name == short and entry not in self.entries]
         hint = f"REIDCTL_PLUGINS leaves out {left_out[0].package}, which offers it" if left_out else None
+        if not left_out:
+            require_no_package_of_ours(self.plural, name)
         raise UnknownName(f"no {self.kind} named '{name}'", hint or suggestion(name, known, listing))
 
     def find_part(self, name: str) -> Entry:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from reidctl import registry as registries
-from reidctl.errors import ConfigError, PluginError, UnknownName
+from reidctl.errors import ConfigError, MissingPackage, PluginError, UnknownName
 from reidctl.registry import Registry
 from reidctl.types import Spec
+from tests.conftest import Packages
 
 Install = Callable[..., None]
 
@@ -86,6 +87,28 @@ def test_a_name_like_no_other_points_to_the_list() -> None:
     with pytest.raises(UnknownName) as caught:
         losses().load("zzzz")
     assert caught.value.hint == f"`reidctl losses list` shows all {len(losses().entries)}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "plural", "name", "package"),
+    [
+        ("index", "indexes", "lancedb", "reidctl-lancedb"),
+        ("index", "indexes", "reidctl-lancedb:lancedb", "reidctl-lancedb"),
+        ("loss", "losses", "pml/ContrastiveLoss", "reidctl-metric-learning"),
+        ("loss", "losses", "pml/*", "reidctl-metric-learning"),
+        ("dataset", "datasets", "cuhk03", "reidctl-datasets"),
+    ],
+)
+def test_a_part_of_a_package_of_ours_that_is_not_installed_names_the_package(
+    kind: str, plural: str, name: str, package: str, packages: Packages
+) -> None:
+    with pytest.raises(MissingPackage, match=f"is in the package {package}, which is not installed") as caught:
+        Registry(kind, plural).find(name)
+    assert (caught.value.hint, caught.value.exit_code) == (f"pip install {package}", 3)
+    # Once somebody offers the name, it is theirs.
+    short = name.rpartition(":")[2]
+    packages.add(package, {plural: {short: "Ring"}}, LOSS)
+    assert Registry(kind, plural).find(name).package == package
 
 
 def test_a_broken_part_names_package_version_target_and_cause_and_disturbs_nobody(install: Install) -> None:

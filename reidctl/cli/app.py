@@ -13,6 +13,7 @@ from reidctl import __version__
 from reidctl.cli.help import WIDTH, Group
 from reidctl.cli.output import output
 from reidctl.cli.summaries import SUMMARIES
+from reidctl.packages import require_no_package_of_ours
 from reidctl.plugins import FILES
 from reidctl.registry import Entry, commands
 
@@ -59,6 +60,8 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     if named and any(named in (entry.name, f"{entry.package}:{entry.name}") for entry in commands.entries):
         _add(app, named, commands.load(named))
         return app
+    if named:
+        require_no_package_of_ours(commands.plural, named)
     for name, entry in _in_order():
         _add_stub(app, name, entry)
     return app

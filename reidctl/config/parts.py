@@ -63,7 +63,7 @@ def _placed(path: KeyPath, loaded: Loaded) -> Iterator[None]:
     try:
         yield
     except UnknownName as error:
-        raise UnknownName(f"{loaded.given.place((*path, 'name'))}: {error}", error.hint) from error
+        raise type(error)(f"{loaded.given.place((*path, 'name'))}: {error}", error.hint) from error
 
 
 def check_parts(loaded: Loaded) -> None:

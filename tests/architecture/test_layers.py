@@ -14,6 +14,7 @@ LAYERS = {
     "index": 0,
     "files": 0,
     "installed": 1,
+    "packages": 1,
     "plugins": 1,
     "registry": 1,
     "validation": 1,

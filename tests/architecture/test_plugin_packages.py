@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from reidctl.packages import OFFERED
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
 ON_ALL = pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
@@ -18,7 +20,7 @@ PUBLIC = {
     "reidctl.index",
     "reidctl.testing",
     "reidctl.files",
-    *(f"reidctl.cli.{name}" for name in ("options", "output", "targets")),
+    *(f"reidctl.cli.{name}" for name in ("eval_options", "options", "output", "targets")),
     *(f"reidctl.retrieval.{name}" for name in ("bulk", "features", "sharded")),
     "reidctl.data.problems",
     "reidctl.datasets.layout",
@@ -80,6 +82,16 @@ def test_the_types_of_a_package_are_checked(package: Path) -> None:
     mypy = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
     assert package.name.replace("-", "_") in mypy["packages"]
     assert f"plugins/{package.name}" in mypy["mypy_path"]
+
+
+@ON_ALL
+def test_a_part_that_is_not_installed_is_known_by_its_package(package: Path) -> None:
+    project = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {group.removeprefix("reidctl."): set(points) for group, points in project["entry-points"].items()}
+    del declared["api"]
+    known = {kind: set(names) for kind, names in OFFERED.get(package.name, {}).items()}
+    # That of the tutorial is written by its reader.
+    assert known == ({} if package.name == "reidctl-tutorial" else declared)
 
 
 @ON_ALL

@@ -13,7 +13,7 @@ import typer.main
 from reidctl.cli.app import build_whole, globals_first
 from reidctl.cli.summaries import SUMMARIES
 from reidctl.registry import commands
-from tests.conftest import Cli
+from tests.conftest import Cli, Packages
 
 
 @pytest.mark.parametrize(
@@ -174,3 +174,10 @@ def test_what_an_encoding_lacks_is_written_as_an_escape() -> None:
     )
     assert not unicode.isascii()
     assert json.loads(ascii_) == json.loads(unicode)
+
+
+def test_a_command_of_a_package_of_ours_that_is_not_installed_names_the_package(cli: Cli, packages: Packages) -> None:
+    result = cli("ray", "embed", "crops")
+    assert result.code == 3
+    assert "'ray' is in the package reidctl-ray, which is not installed" in result.err
+    assert "pip install reidctl-ray" in result.err
