@@ -7,7 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from reidctl.errors import ConfigError
+
 RESAMPLES = 1000
+RULES: dict[str, Literal["step", "trapezoid"]] = {"market": "step", "trapezoid": "trapezoid"}
+"""Rules of average precision: what users call them, and what they are called within."""
 
 AP = Annotated[
     Literal["market", "trapezoid"] | None,
@@ -62,3 +66,14 @@ ReportFolder = Annotated[
         show_default=False,
     ),
 ]
+
+
+def ranks_of(text: str) -> tuple[int, ...]:
+    """The ranks that `--ranks` names; ConfigError unless they are whole numbers from 1 on between commas."""
+    try:
+        ranks = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--ranks {text}: not whole numbers between commas", "write --ranks 1,5,10") from error
+    if min(ranks) < 1:
+        raise ConfigError(f"--ranks {text}: ranks start at 1", "write --ranks 1,5,10")
+    return ranks

@@ -12,6 +12,7 @@ import typer
 from reidctl.cli.eval_options import (
     AP,
     RESAMPLES,
+    RULES,
     Bootstrap,
     Bounds,
     ByCamera,
@@ -20,6 +21,7 @@ from reidctl.cli.eval_options import (
     Protocol,
     Ranks,
     ReportFolder,
+    ranks_of,
 )
 from reidctl.cli.findings import SCHEMA, document, metrics_of, show
 from reidctl.cli.options import (
@@ -44,9 +46,6 @@ if TYPE_CHECKING:
     from reidctl.report import TargetReport
     from reidctl.retrieval.analysis import Analysis
     from reidctl.types import Embeddings, Metrics
-
-RULES = {"market": "step", "trapezoid": "trapezoid"}
-"""Rules of average precision: what users call them, and what they are called within."""
 
 
 def evaluate(
@@ -84,7 +83,8 @@ def evaluate(
     from reidctl.retrieval.thresholds import require_shares
 
     bounds = [_bound(text) for text in fail_under]
-    asked: dict[str, Any] = {"ranks": _ranks(ranks), "metric": metric, "protocol": protocol, "ap": ap and RULES[ap]}
+    asked: dict[str, Any] = {"metric": metric, "protocol": protocol, "ap": ap and RULES[ap]}
+    asked["ranks"] = None if ranks is None else ranks_of(ranks)
     require_shares(fpr)
     if report:
         require_report(report, force=force, umap=umap)
@@ -149,18 +149,6 @@ def _told(
     rates, draws = details.false_match_rates or None, details.bootstrap or RESAMPLES
     analysis = analyse_in_full(query, gallery, **scoring, false_match_rates=rates, bootstrap=draws)
     return examine(name, query, gallery, analysis, rerank=scoring["rerank"], device=scoring["device"], umap=umap)
-
-
-def _ranks(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    try:
-        ranks = tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise ConfigError(f"--ranks {text}: not whole numbers between commas", "write --ranks 1,5,10") from error
-    if min(ranks) < 1:
-        raise ConfigError(f"--ranks {text}: ranks start at 1", "write --ranks 1,5,10")
-    return ranks
 
 
 def _bound(text: str) -> tuple[str, float]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from reidctl.cli.eval_options import RULES, ranks_of
 from reidctl.cli.options import (
     Device,
     Extension,
@@ -22,7 +23,7 @@ from reidctl.cli.options import (
     complete_model,
 )
 from reidctl.cli.output import output
-from reidctl.errors import ConfigError, InputError
+from reidctl.errors import InputError
 
 app = typer.Typer(help="Embedding and evaluation on a Ray cluster.", no_args_is_help=True)
 
@@ -124,9 +125,7 @@ def evaluate(
     from reidctl_ray.cluster import connected
     from reidctl_ray.evaluation import evaluate_on_cluster
 
-    if not all(part.isdecimal() and int(part) for part in ranks.split(",")):
-        raise ConfigError(f"--ranks {ranks}: not whole numbers from 1 on between commas", "write --ranks 1,5,10")
-    wanted = [int(part) for part in ranks.split(",")]
+    wanted = ranks_of(ranks)
     with connected(address), output.progress("evaluate") as advance:
         found = evaluate_on_cluster(
             [query],
@@ -134,7 +133,7 @@ def evaluate(
             parts=parts,
             metric=metric,
             ranks=wanted,
-            ap_rule="step" if ap == "market" else "trapezoid",
+            ap_rule=RULES[ap],
             progress=advance,
         )
     values = found.as_dict()
