@@ -34,6 +34,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
+from side_by_side.drawn import draw_noise
 from side_by_side.family import children, cpu_seconds, memory_mib
 from side_by_side.results import Column, Report, add_json, run
 from side_by_side.turns import Measured, tell
@@ -50,14 +51,12 @@ RATIOS = (Column("to", "pipeline", width=44), Column("ratio", "images/s", ".2f")
 
 
 def drawn_files(folder: Path, images: int) -> None:
-    """JPEG files of noise that was smoothed, as large as those of Market-1501."""
+    """JPEG files of noise, as large as those of Market-1501."""
     import numpy as np
-    from PIL import Image, ImageFilter
 
     random = np.random.default_rng(0)
     for number in range(images):
-        noise = Image.fromarray(random.integers(0, 256, (128, 64, 3), dtype=np.uint8))
-        noise.filter(ImageFilter.GaussianBlur(2)).save(folder / f"{number:06d}.jpg", quality=90)
+        draw_noise(folder / f"{number:06d}.jpg", random, (128, 64))
 
 
 def work(way: str, options: argparse.Namespace) -> Callable[[], tuple[int, float]]:

@@ -34,6 +34,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from side_by_side.drawn import draw_noise
 from side_by_side.family import children, cpu_seconds, memory_mib
 from side_by_side.plain import plain_batches
 from side_by_side.results import Column, Report, add_json, run
@@ -58,18 +59,16 @@ TRAINING = (
 
 
 def drawn_files(root: Path, images: int, size: tuple[int, int]) -> None:
-    """JPEG files of noise that was smoothed, in the layout of Market-1501: about as large as photographs are."""
+    """JPEG files of noise in the layout of Market-1501."""
     import numpy as np
-    from PIL import Image, ImageFilter
 
     folder = root / "market1501/Market-1501-v15.09.15"
     random = np.random.default_rng(0)
     for part, count in (("query", 1), ("bounding_box_test", 1), ("bounding_box_train", images)):
         (folder / part).mkdir(parents=True)
         for number in range(count):
-            noise = Image.fromarray(random.integers(0, 256, (*size, 3), dtype=np.uint8))
             name = f"{number // 8 + 1:04d}_c{number % 6 + 1}s1_{number:06d}_00.jpg"
-            noise.filter(ImageFilter.GaussianBlur(2)).save(folder / part / name, quality=90)
+            draw_noise(folder / part / name, random, size)
 
 
 def settings(root: Path, workers: int, cache: str, folder: Path, *more: str) -> Any:

@@ -1,7 +1,7 @@
 """Images a second of the retail networks, in training and in use, each way against plain PyTorch in turns.
 
-    python benchmarks/model_speed.py                            two networks, the ways that are used: 15 minutes
-    python benchmarks/model_speed.py --all                      everything: two hours on 2 cores
+    python benchmarks/model_speed.py                            two networks, the ways that are used
+    python benchmarks/model_speed.py --all                      everything, which takes several times as long
     python benchmarks/model_speed.py --networks retail-0248 --what train --ways "f32 channels_last"
 
 Plain is the network made of torch's own layers, float32, eager, images channel by channel (NCHW), torch's default
@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from side_by_side.plain import plain_step, use_torchs_own_layers
 from side_by_side.results import Column, Report, add_json, native, run
-from side_by_side.turns import Ended, Measured, tell
+from side_by_side.turns import Measured, add_ways, tell
 
 if TYPE_CHECKING:
     from reidctl.config import RunConfig
@@ -166,7 +167,7 @@ def timed(work: Work, seconds: float) -> tuple[int, float]:
     return count, time.perf_counter() - started
 
 
-def compare(network: str, what: str, way: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+def compare(options: argparse.Namespace, network: str, what: str, way: str) -> list[dict[str, Any]]:
     """Plain and the way in turns: one row each."""
     with tempfile.TemporaryDirectory() as cache:
         shared = [__file__, "--batch", str(options.batch), "--seconds", str(options.seconds)]
@@ -194,16 +195,8 @@ def compare(network: str, what: str, way: str, options: argparse.Namespace) -> l
 def measure(options: argparse.Namespace, report: Report) -> None:
     table = report.table("", *COLUMNS)
     for network, what in product(options.networks, options.what):
-        begun = False
-        for way in [way for way in (TRAIN if what == "train" else INFER) if way in options.ways]:
-            try:
-                plain, ours = compare(network, what, way, options)
-            except Ended:
-                report.note(f"{network}, {what}, {way}: cannot be had on this machine.")
-                continue
-            for row in [ours] if begun else [plain, ours]:
-                table.add(row)
-            begun = True
+        ways = [way for way in (TRAIN if what == "train" else INFER) if way in options.ways]
+        add_ways(table, report, f"{network}, {what}", ways, partial(compare, options, network, what))
 
 
 def main() -> None:

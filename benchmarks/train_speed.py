@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing
+from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 from side_by_side.family import children, cpu_seconds, memory_mib
 from side_by_side.plain import plain_batches, plain_step
 from side_by_side.results import Column, Report, add_json, native, run
-from side_by_side.turns import Ended, Measured, tell
+from side_by_side.turns import Measured, add_ways, tell
 
 if TYPE_CHECKING:
     from reidctl.config import RunConfig
@@ -203,16 +204,7 @@ def compare(options: argparse.Namespace, preset: str, batch: int, way: str) -> l
 def measure(options: argparse.Namespace, report: Report) -> None:
     table = report.table("", *COLUMNS)
     for preset, batch in product(options.presets, options.batch):
-        begun = False
-        for way in options.ways:
-            try:
-                plain, ours = compare(options, preset, batch, way)
-            except Ended:
-                report.note(f"{preset}, {batch}, {way}: cannot be had on this machine.")
-                continue
-            for row in [ours] if begun else [plain, ours]:
-                table.add(row)
-            begun = True
+        add_ways(table, report, f"{preset}, {batch}", options.ways, partial(compare, options, preset, batch))
 
 
 def main() -> None:

@@ -6,7 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from typing import Any
+
+from side_by_side.results import Report, Table
 
 
 class Ended(Exception):
@@ -47,6 +50,25 @@ class Measured:
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
+
+
+def add_ways(
+    table: Table, report: Report, what: str, ways: Iterable[str], compare: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    """Rows of `what`: compare's of each way, those of plain and of the way; plain is told once.
+
+    A way that ends before it has measured becomes a note.
+    """
+    begun = False
+    for way in ways:
+        try:
+            plain, ours = compare(way)
+        except Ended:
+            report.note(f"{what}, {way}: cannot be had on this machine.")
+            continue
+        for row in [ours] if begun else [plain, ours]:
+            table.add(row)
+        begun = True
 
 
 def tell(**values: Any) -> None:
