@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,8 +34,9 @@ def require_faiss() -> None:
 def search_faiss(queries: Float32, file: FeatureReader, k: int) -> Neighbours:
     """The k rows of a feature file that are nearest by cosine distance to each query [Q, D], most of them at least.
 
-    The index, an inverted file of 4·√N lists of which a sixteenth is searched, is `<file>.faiss`; it is built where it
-    is not there or older than the file. MissingExtra where faiss is not installed, InputError where the sizes disagree.
+    The index, an inverted file of 4·√N lists of which a sixteenth is searched, is `<file>.faiss`, with the file's own
+    time of change; it is built where it is not there or has another. MissingExtra where faiss is not installed,
+    InputError where the sizes disagree.
     """
     require_faiss()
     if queries.shape[1] != file.dim:
@@ -57,8 +59,9 @@ def index_path(file: FeatureReader) -> Path:
 def _opened(file: FeatureReader) -> Any:
     import faiss
 
-    path = index_path(file)
-    if path.is_file() and path.stat().st_mtime_ns >= file.path.stat().st_mtime_ns:
+    path, changed = index_path(file), file.path.stat().st_mtime_ns
+    # Not "newer than the file": an older one may have taken the file's place since, as `cp -p` and `rsync -t` do.
+    if path.is_file() and path.stat().st_mtime_ns == changed:
         try:
             index = faiss.read_index(str(path))
         except RuntimeError as error:
@@ -68,6 +71,7 @@ def _opened(file: FeatureReader) -> Any:
     index = _built(file)
     with replacing(path) as temporary:
         faiss.write_index(index, str(temporary))
+        os.utime(temporary, ns=(changed, changed))
     return _searching(index)
 
 

@@ -1,4 +1,5 @@
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -114,6 +115,19 @@ def test_faiss_finds_nearly_all_and_keeps_its_index(tmp_path: Path, monkeypatch:
     assert few.indices.shape == (len(queries), 50)
     two = search_files(queries, [*grown.files, *grown.files], 2, search_faiss)
     assert two.indices[0].tolist() == [0, 50]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("faiss") is None, reason="needs reidctl[search]")
+@pytest.mark.parametrize("hours", [-1, 1], ids=["older", "newer"])
+def test_an_index_of_another_file_under_the_name_never_answers(tmp_path: Path, hours: int) -> None:
+    one, other = np.eye(5, dtype=np.float32), np.eye(5, dtype=np.float32)[::-1]
+    before = stored(tmp_path / "f.parquet", one)
+    assert search_files(one[:1], before.files, 1, search_faiss).indices.tolist() == [[0]]
+    # As many rows; a copy that keeps its time, `cp -p`, may be older than the index.
+    after = stored(tmp_path / "f.parquet", other)
+    moment = index_path(before.files[0]).stat().st_mtime_ns + hours * 3600 * 10**9
+    os.utime(after.files[0].path, ns=(moment, moment))
+    assert search_files(one[:1], after.files, 1, search_faiss).indices.tolist() == [[4]]
 
 
 def test_without_faiss_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
