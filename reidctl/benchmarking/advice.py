@@ -59,14 +59,14 @@ class Advice:
 
 
 def advise(rows: Sequence[BenchRow]) -> list[Advice]:
-    """For every model and goal the fastest way that keeps its accuracy; nothing for a model without a measured row.
+    """For every model and goal the fastest way that keeps its accuracy; nothing for a model without a whole row.
 
     A way is out whose mAP, where measured, is more than 0.005 below that of the model's most exact way. Of ways that
     are equally fast, to within their noise, the most exact one is taken.
     """
     found: list[Advice] = []
     for model in dict.fromkeys(row.what.model for row in rows):
-        measured = [row for row in rows if row.what.model == model and row.measured]
+        measured = [row for row in rows if row.what.model == model and row.measured and not row.error]
         if measured:
             alike = _comparable(measured)
             found += [_best(goal, alike) for goal in GOALS]

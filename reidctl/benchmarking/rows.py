@@ -51,7 +51,10 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class BenchRow:
-    """One combination, what was measured of it or why nothing was, and what it reaches where data was given."""
+    """One combination, what was measured of it, and what it reaches where data was given.
+
+    error: why there is none of the first, or, where there is, none of the second; None for a row that is whole.
+    """
 
     what: Combination
     measured: Measured | None = None

@@ -44,7 +44,8 @@ def bench(
     data: what accuracy is measured on; its gallery is what `frames` and `jpeg` are made of, drawn pedestrians without.
     Its training images are what INT8 is calibrated on; drawn pedestrians do for speed alone. A
     combination that crashes, takes longer than timeout_s beyond its seconds, or is not to be had becomes a row with its
-    reason, and is not repeated. progress is called after each measurement, combinations × repeats times.
+    reason, and is not repeated; a row whose accuracy alone fails keeps its speed. progress is called after each
+    measurement, combinations × repeats times.
     Raises InputError for a model or device that is not there, ConfigError for nothing to measure.
     """
     if seconds <= 0 or repeats < 1:
@@ -88,8 +89,12 @@ class _Run:
         except ReidError as error:
             self.error = str(error)
 
-    def row(self, accuracy: Accuracy | None) -> BenchRow:
-        return BenchRow(self.what, None if self.error else summary(self.rounds), accuracy, self.error)
+    def row(self, scored: Accuracy | ReidError | None) -> BenchRow:
+        if self.error is not None:
+            return BenchRow(self.what, error=self.error)
+        if isinstance(scored, ReidError):
+            return BenchRow(self.what, summary(self.rounds), error=f"no accuracy: {scored}")
+        return BenchRow(self.what, summary(self.rounds), scored)
 
 
 def _job(what: Combination, files: Files, samples: tuple[Sample, ...], seconds: float) -> Job:
@@ -113,9 +118,9 @@ def _calibration(data: ReidData | None, folder: Path) -> Sequence[Sample]:
     return (data.train or data.gallery) if data else files_of((), folder)
 
 
-def _accuracies(runs: Sequence[_Run], data: ReidData) -> dict[tuple[object, ...], Accuracy]:
-    """By network, of those that could be measured."""
-    found: dict[tuple[object, ...], Accuracy] = {}
+def _accuracies(runs: Sequence[_Run], data: ReidData) -> dict[tuple[object, ...], Accuracy | ReidError]:
+    """By network, of those whose speed could be measured: their accuracy, or why that could not be."""
+    found: dict[tuple[object, ...], Accuracy | ReidError] = {}
     samples = (*data.query, *data.gallery)
     for run in runs:
         if run.job is None or run.error is not None or run.network in found:
@@ -123,7 +128,7 @@ def _accuracies(runs: Sequence[_Run], data: ReidData) -> dict[tuple[object, ...]
         try:
             embedded = run_in_child(vectors, run.job, samples, timeout_s=SCORING_S)
         except ReidError as error:
-            run.error = f"no accuracy: {error}"
+            found[run.network] = error
         else:
             found[run.network] = _accuracy(embedded, data)
     return found

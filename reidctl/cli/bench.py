@@ -62,7 +62,8 @@ def bench(
     if plot:
         _draw(plot, rows)
     if all(row.error for row in rows):
-        raise CheckFailed(f"nothing could be measured: {rows[0].error}")
+        what = "no row could be measured in full" if any(row.measured for row in rows) else "nothing could be measured"
+        raise CheckFailed(f"{what}: {rows[0].error}")
 
 
 def _require_outputs(csv: Path | None, plot: Path | None, data: str | None, force: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ FIGURES = ("images/s", "±", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "load s", "
 
 
 def tell(rows: Sequence[BenchRow], json: bool) -> None:
-    """Print all of it, and warn of rows whose repeats are too far apart."""
+    """Print all of it, and warn of rows without accuracy, and of those whose repeats are too far apart."""
     from reidctl.benchmarking import advise, remarks
     from reidctl.processor import processor
 
@@ -40,6 +41,8 @@ def tell(rows: Sequence[BenchRow], json: bool) -> None:
                 output.text(f"  {reason}")
         for remark in remarked:
             output.text(f"\n{remark}")
+    for reason, count in Counter(row.error for row in rows if row.measured and row.error).items():
+        output.warning(f"{count} of {len(rows)} rows: {reason}")
     if noisy:
         worst = max(noisy, key=lambda row: row.measured.spread if row.measured else 0)
         assert worst.measured

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from reidctl.benchmarking import advise, remarks
@@ -75,6 +77,12 @@ def test_models_are_advised_on_apart_and_broken_rows_not_at_all() -> None:
         ("a", "latency"),
     ]
     assert found[0].row == rows[3]
+
+
+def test_a_way_whose_accuracy_could_not_be_measured_is_not_advised() -> None:
+    fast = replace(a_row(weights="int8", fps=300.0), error="no accuracy: it broke")
+    assert advise([a_row(mAP=0.8), fast])[0].row.what.weights is None
+    assert advise([fast]) == []
 
 
 def test_ways_are_compared_from_the_same_start() -> None:

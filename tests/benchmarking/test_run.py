@@ -140,6 +140,27 @@ def test_accuracy_is_that_of_the_embeddings(tmp_path: Path) -> None:
     assert row.accuracy.rank1 == pytest.approx(found.cmc[1], abs=1e-6)
 
 
+def test_a_network_without_accuracy_keeps_its_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def slow_at_scoring(function: Any, job: run.Job, *samples: object, timeout_s: float) -> Round:
+        if samples:
+            tried.append(job.batch)
+            raise Crashed("no answer after 3600 s, stopped")
+        return a_round(5.0)
+
+    monkeypatch.setattr(run, "run_in_child", slow_at_scoring)
+    sample = Sample(tmp_path / "a.png", "a", 0, 0)
+    data = ReidData("drawn", query=(sample,), gallery=(sample,))
+    axes = Axes(precisions=("f32",), batches=(1, 2), hints=("latency",))
+    rows = bench([colour_onnx(tmp_path / "a.onnx")], axes, repeats=1, data=data)
+    assert tried == [1]  # Both rows are of one network.
+    for row in rows:
+        assert row.measured is not None
+        assert row.measured.fps == 5.0
+        assert (row.accuracy, row.error) == (None, "no accuracy: no answer after 3600 s, stopped")
+
+
 def test_what_takes_too_long_becomes_a_row(tmp_path: Path) -> None:
     path = colour_onnx(tmp_path / "colour.onnx")
     (row,) = bench([path], ONE, seconds=0.1, repeats=1, timeout_s=-0.09)

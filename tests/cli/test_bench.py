@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,15 @@ def test_a_row_that_is_not_to_be_had_says_why(cli: Cli, capsys: pytest.CaptureFi
     out = told(cli, capsys, [a_row(), a_row(error="it broke", batch=8)]).out
     assert "it broke" in out.splitlines()[3]
     assert "\nnet: for throughput deploy openvino on CPU, f32 with f32 weights, batch 1, one batch at a time" in out
+
+
+def test_a_row_without_accuracy_shows_its_speed_and_a_warning_says_why(
+    cli: Cli, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [a_row(mAP=0.8), replace(a_row(batch=8, fps=77.0), error="no accuracy: it broke")]
+    shown = told(cli, capsys, rows)
+    assert "77.0" in shown.out.splitlines()[3]
+    assert "warning: 1 of 2 rows: no accuracy: it broke" in shown.err
 
 
 def test_files_of_one_name_keep_their_folders(cli: Cli, capsys: pytest.CaptureFixture[str]) -> None:
