@@ -24,7 +24,7 @@ def results(folder: Path = FOLDER) -> str:
 
 
 def _chapter(name: str, found: list[dict[str, Any]], sections: list[str]) -> list[str]:
-    lines = [f"## {name}", "", *dict.fromkeys(_machine(call["machine"]) for call in found)]
+    lines = [f"## {name}", "", *_machines(found)]
     for section in sections:
         heading, _, text = section.partition("\n")
         script, _, title = heading.partition(": ")
@@ -36,13 +36,32 @@ def _chapter(name: str, found: list[dict[str, Any]], sections: list[str]) -> lis
     return lines
 
 
+def _machines(found: list[dict[str, Any]]) -> list[str]:
+    """Each machine once, with the packages of all calls there."""
+    calls: dict[str, list[dict[str, Any]]] = {}
+    for call in found:
+        calls.setdefault(_machine(call["machine"]), []).append(call)
+    return [f"{machine}, {_packages(here)}.\n" for machine, here in calls.items()]
+
+
 def _machine(machine: dict[str, Any]) -> str:
     instructions = ", ".join(machine["instructions"]) or "none of those that matter"
-    packages = ", ".join(f"{package} {version}" for package, version in machine["packages"].items())
     gpu = f" {machine['gpu']}." if machine["gpu"] else ""
     return (
         f"{machine['processor']}, {machine['cores']} cores ({instructions}), {machine['memory_gib']:.0f} GiB.{gpu} "
-        f"{machine['system']}, Python {machine['python']}, {packages}.\n"
+        f"{machine['system']}, Python {machine['python']}"
+    )
+
+
+def _packages(calls: list[dict[str, Any]]) -> str:
+    """Those of all calls, and which scripts found a package or version that others did not."""
+    scripts: dict[str, list[str]] = {}
+    for call in calls:
+        for package, version in call["machine"]["packages"].items():
+            scripts.setdefault(f"{package} {version}", []).append(call["name"])
+    return ", ".join(
+        said if len(names) == len(calls) else f"{said} ({', '.join(f'{name}.py' for name in dict.fromkeys(names))})"
+        for said, names in scripts.items()
     )
 
 

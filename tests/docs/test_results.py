@@ -77,6 +77,20 @@ def test_a_page_has_machines_scripts_and_tables(page: Any, tmp_path: Path) -> No
     assert page(tmp_path) == PAGE
 
 
+def test_a_machine_is_described_once_and_says_what_only_some_scripts_had(page: Any, tmp_path: Path) -> None:
+    (tmp_path / "about.md").write_text("# Results\n")
+    (tmp_path / "desk").mkdir()
+    for name, more in (("accuracy", {"nncf": "3.4.0"}), ("loader", {}), ("startup", {"nncf": "3.5.0"})):
+        machine = {**MACHINE, "packages": {**MACHINE["packages"], **more}}
+        call = {"schema": "reidctl.benchmark/1", "name": name, "machine": machine}
+        (tmp_path / "desk" / f"{name}.json").write_text(json.dumps(call))
+    described = [line for line in page(tmp_path).splitlines() if line.startswith("Abacus")]
+    assert described == [
+        "Abacus, 2 cores (avx2), 4 GiB. Stone, wood, Python 3.11.1, reidctl 0.1.0, nncf 3.4.0 (accuracy.py), "
+        "nncf 3.5.0 (startup.py)."
+    ]
+
+
 def test_every_script_has_its_text() -> None:
     about = (REPOSITORY / "benchmarks" / "results" / "about.md").read_text()
     scripts = {path.stem for path in (REPOSITORY / "benchmarks").glob("*.py")}
