@@ -61,7 +61,7 @@ docs: $(INSTALLED)  ## Write the generated parts of docs/
 	$(BIN)/python docs/generate.py
 
 # A script ends with 3 where this machine lacks what it measures; any other failure fails the target, after all have run.
-bench: $(INSTALLED)  ## Measure all beside plain ways (about an hour on 2 cores) into outputs/bench, or some: BENCH="loader startup"
+bench: $(INSTALLED)  ## Measure all beside plain ways into outputs/bench, or some: BENCH="loader startup"
 	@failed=; for name in $(BENCH); do \
 		echo "== benchmarks/$$name.py"; \
 		$(BIN)/python benchmarks/$$name.py --json outputs/bench/$$name.json || [ $$? -eq 3 ] || failed="$$failed $$name"; \
