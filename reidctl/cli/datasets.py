@@ -110,7 +110,7 @@ def _show_counts(counted: dict[str, dict[str, Any]]) -> None:
     columns = [
         "part",
         "identities",
-        "images each",
+        "images each (least/median/most)",
         "cameras each",
         *(f"cam {camera_number(camera)}" for camera in cameras),
     ]

@@ -12,6 +12,14 @@ from reidctl.cli.options import Json
 from reidctl.cli.output import output
 from reidctl.processor import processor
 
+PURPOSES = {
+    "int8": "`export ir --weights int8`",
+    "search": "`search --faiss`",
+    "tensorboard": "`loggers=[tensorboard]`",
+    "viz": "`--umap` of reports",
+}
+"""What each extra is for."""
+
 
 def doctor(json: Json = False) -> None:
     """Print versions, devices, CPU features and what is missing; attach this to a report."""
@@ -33,7 +41,7 @@ def doctor(json: Json = False) -> None:
     output.table(["what", "found"], _flat(found))
     for extra, version in found["extras"].items():
         if version is None:
-            output.note(f"missing extra: pip install 'reidctl[{extra}]'")
+            output.note(f"optional, for {PURPOSES[extra]}: pip install 'reidctl[{extra}]'")
 
 
 def _requirements() -> dict[str, list[str]]:

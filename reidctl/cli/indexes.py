@@ -90,7 +90,8 @@ def search(
     k: Nearest = 10,
     threshold: Threshold = None,
     camera: Annotated[
-        list[int], typer.Option("--camera", min=1, help="Only of this camera, from 1 as in c1; repeatable.")
+        list[int],
+        typer.Option("--camera", min=1, help="Only of this camera, as tables number it; repeatable."),
     ] = [],
     since: Annotated[
         str | None, typer.Option("--since", metavar="TIME", help="Seen then or later.", show_default=False)

@@ -264,8 +264,8 @@ class RunConfig(StrictModel):
             raise ValueError("train.fixbase_epochs needs train.open_layers")
         if train.warmup_epochs >= train.epochs:
             raise ValueError(
-                f"train.warmup_epochs {train.warmup_epochs} leaves none of {train.epochs} epochs; "
-                f"{train.epochs - 1} at most"
+                f"train.warmup_epochs {train.warmup_epochs} leaves none of {train.epochs} epochs: "
+                f"set it to {train.epochs - 1} or less"
             )
         if train.teacher and data.batch_transforms:
             raise ValueError("data.batch_transforms mix people, and train.teacher was taught none that are mixed")

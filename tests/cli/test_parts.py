@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reidctl.cli.doctor import PURPOSES
 from reidctl.registry import REGISTRIES, presets
 from tests.conftest import Cli
 
@@ -160,5 +161,7 @@ def test_doctor_looks_for_everything_that_is_needed(cli: Cli, monkeypatch: pytes
     found = json.loads(cli("doctor", "--json").out)
     assert len(found["packages"]) == len(asked)
     assert {"matplotlib", "onnx", "safetensors"} <= found["packages"].keys()
-    assert found["extras"].keys() == {"int8", "search", "tensorboard", "viz"}
+    assert found["extras"].keys() == {"int8", "search", "tensorboard", "viz"} == PURPOSES.keys()
     assert found["extras"]["viz"] is None
+    optional = [line for line in cli("doctor").err.splitlines() if "reidctl[viz]" in line]
+    assert optional == ["optional, for `--umap` of reports: pip install 'reidctl[viz]'"]

@@ -148,7 +148,7 @@ def test_a_mistyped_part_names_its_place_and_the_nearest() -> None:
         (["train.schedule=multi_step"], "needs train.milestones"),
         (["train.milestones=[5, 5]"], "do not rise"),
         (["train.fixbase_epochs=2"], "needs train.open_layers"),
-        (["train.warmup_epochs=60"], "leaves none of 60 epochs"),
+        (["train.warmup_epochs=60"], "leaves none of 60 epochs: set it to 59 or less"),
         (["data.combineall=true"], "test images of the target 'market1501'"),
     ],
 )
