@@ -95,6 +95,12 @@ def test_more_parts_than_cores_are_refused(cluster: None, files: tuple[Path, lis
         evaluate_on_cluster([files[0]], files[1], parts=5)
 
 
+def test_ranks_are_read_as_those_of_eval_are(reidctl: Any) -> None:
+    ended = reidctl("ray", "eval", "query.parquet", "gallery.parquet", "--ranks", "0,1")
+    assert ended.returncode == 2
+    assert "--ranks 0,1: ranks start at 1" in ended.stderr
+
+
 def test_the_command_evaluates_what_embed_wrote(market: Path, reidctl: Any, tmp_path: Path) -> None:
     base, data = market / "market1501" / "Market-1501-v15.09.15", f"market1501={market}"
     query, gallery = tmp_path / "query.parquet", tmp_path / "gallery.parquet"
