@@ -32,6 +32,8 @@ MAY_CHANGE = (
     "data.root",
     "data.targets",
     "data.workers",
+    "train.channels_last",
+    "train.compile",
     "train.epochs",
     "train.eval_every",
     "train.patience",

@@ -232,6 +232,13 @@ def test_a_run_goes_on_with_another_cache_to_the_same_result(runs: Path, whole: 
     assert (found["rows"], found["moments"]) == (whole["rows"], whole["moments"])
 
 
+def test_a_run_goes_on_computed_in_another_way(runs: Path) -> None:
+    """Compiling may turn out to be slower, which shows after the start."""
+    train(tiny_config(runs, train_epochs=1, train_channels_last=True))
+    train(tiny_config(runs, train_epochs=2, train_channels_last=False), resume=runs / "tiny")
+    assert [row["epoch"] for row in RunFolder(runs / "tiny").rows()] == [1, 2]
+
+
 def test_going_on_as_another_run_is_refused(runs: Path) -> None:
     train(tiny_config(runs, train_epochs=1))
     with pytest.raises(ConfigError, match=r"train\.lr: the run to go on with has 0.01, not 0.5"):
