@@ -2,12 +2,14 @@
 
 cli.md comes from the commands themselves (through Typer's documentation tool), config.md from the schema, the
 signatures of every built-in part, and the environment variables, legacy-keys.md from the tables of `config convert`,
-results.md from the JSON that the scripts of benchmarks/ wrote.
+results.md from the JSON that the scripts of benchmarks/ wrote. The schema of a configuration is written where the
+package reads it, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from pathlib import Path
 from results import results
 
 from reidctl import registry as registries
+from reidctl.config import spine
 from reidctl.config.environment import OWN
 from reidctl.config.legacy.fates import UNSTATED, Dropped, Fate, Kept, Woven
 from reidctl.config.legacy.keys import ALIASES, BETWEEN, EARLIER, LATER
@@ -130,11 +133,17 @@ def _legacy_row(key: str, fate: Fate) -> list[str]:
             return [f"`{key}`", default, "–", fate.reason]
 
 
-PAGES: dict[str, Callable[[], str]] = {
-    "cli.md": cli,
-    "config.md": config,
-    "legacy-keys.md": legacy_keys,
-    "results.md": results,
+def schema() -> str:
+    """The spine of a configuration as JSON Schema."""
+    return json.dumps(RunConfig.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+PAGES: dict[Path, Callable[[], str]] = {
+    DOCS / "cli.md": cli,
+    DOCS / "config.md": config,
+    DOCS / "legacy-keys.md": legacy_keys,
+    DOCS / "results.md": results,
+    DOCS.parent / "reidctl" / "config" / spine.FILE.name: schema,
 }
 
 
@@ -145,14 +154,14 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page is stale")
     check = parser.parse_args().check
     stale = []
-    for name, page in PAGES.items():
-        path, text = DOCS / name, page()
+    for path, page in PAGES.items():
+        text = page()
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            stale.append(name)
+            stale.append(path.relative_to(DOCS.parent))
             if not check:
                 path.write_text(text, encoding="utf-8")
-    for name in stale:
-        print(f"{'stale' if check else 'wrote'}: docs/{name}" + ("; run `make docs`" if check else ""))
+    for page_path in stale:
+        print(f"{'stale' if check else 'wrote'}: {page_path}" + ("; run `make docs`" if check else ""))
     return 1 if check and stale else 0
 
 

@@ -11,17 +11,16 @@ import importlib
 import importlib.util
 import logging
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from reidctl.errors import InputError, PluginError, suggestion
+from reidctl.installed import EntryPoint, normalized
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +28,6 @@ OWN = "reidctl"
 FILES = "REIDCTL_PLUGIN_FILES"
 DECLARATION = "PLUGINS"
 """The mapping in which a module that `-P` names declares its parts: `PLUGINS = {"losses": {"ring": Ring}}`."""
-
-
-def normalized(package: str) -> str:
-    """The name of a package as PyPA compares it."""
-    return re.sub(r"[-_.]+", "-", package.strip()).lower()
 
 
 def allowed() -> frozenset[str] | None:
@@ -102,7 +96,7 @@ def _sought(finder: Any, name: str, path: Any) -> Any:
     return find_spec(name, path) if find_spec else None
 
 
-class Unpackaged(Distribution):
+class Unpackaged:
     """What stands for the package of a part that a file or module declares by itself."""
 
     def __init__(self, module: str) -> None:
@@ -111,10 +105,6 @@ class Unpackaged(Distribution):
     def read_text(self, filename: str) -> str | None:
         """Metadata with the module's name; the version says where the part comes from."""
         return f"Name: {self._module}\nVersion: -P\n" if filename == "METADATA" else None
-
-    def locate_file(self, path: Any) -> Any:
-        """Where a file of the package would be."""
-        return Path(path)
 
 
 class _Declared(EntryPoint):
@@ -159,9 +149,7 @@ def _points(text: str, groups: Sequence[str]) -> Iterator[EntryPoint]:
                 suggestion(str(kind), kinds, f"kinds: {', '.join(kinds)}"),
             )
         for name in parts:
-            point = _Declared(name, f"{module}:{DECLARATION}", f"reidctl.{kind}")
-            vars(point).update(dist=Unpackaged(module))
-            yield point
+            yield _Declared(name, f"{module}:{DECLARATION}", f"reidctl.{kind}", Unpackaged(module))
 
 
 def _module_of(file: Path) -> str:

@@ -13,11 +13,10 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
 from reidctl.errors import PluginError, ReidError, UnknownName, nearest, suggestion
-from reidctl.installed import entry_points, package_of
+from reidctl.installed import EntryPoint, entry_points, package_of
 from reidctl.packages import require_no_package_of_ours
 from reidctl.plugins import Unpackaged, declared_points, is_left_out, off_stdout
 

@@ -33,10 +33,10 @@ def show(
     loaded = load_config(preset, config, set_, root_layer(root))
     if json:
         origins = {".".join(map(str, path)): str(source) for path, source in loaded.given.origins.items()}
-        values = {"config": loaded.config.model_dump(mode="json")}
+        values = {"config": loaded.values}
         output.json("reidctl.config/1", {**values, "origins": origins} if origin else values)
     else:
-        output.text(render_origins(loaded) if origin else render(loaded.config))
+        output.text(render_origins(loaded) if origin else render(loaded.values))
 
 
 @app.command()

@@ -11,7 +11,8 @@ import typer
 from reidctl.cli.options import Json
 from reidctl.cli.output import output
 from reidctl.errors import CheckFailed, ConfigError, UnknownName, suggestion
-from reidctl.plugins import OWN, allowed, complain, fault_of, normalized
+from reidctl.installed import normalized
+from reidctl.plugins import OWN, allowed, complain, fault_of
 from reidctl.registry import API_VERSION, REGISTRIES, Entry, Registry
 
 if TYPE_CHECKING:

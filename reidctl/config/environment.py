@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from reidctl.config.layers import Layer
 from reidctl.config.reader import read_value
 from reidctl.errors import ConfigError, nearest
-from reidctl.fields import field_rows
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -61,6 +60,8 @@ def _refuse_mistyped(name: str, key: str, schema: type[BaseModel]) -> None:
     near = nearest(path.split(".")[0], schema.model_fields)
     if near or "." in path:
         raise ConfigError(f"{name}: no such key '{path}'", f"did you mean '{near}'?" if near else None)
+    from reidctl.fields import field_rows
+
     inner = [row["name"] for row in field_rows(schema)]
     near = nearest(path, {known.rpartition(".")[2] for known in inner})
     if near:

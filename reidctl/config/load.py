@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reidctl.config.environment import environment_layers
 from reidctl.config.layers import Layer, Merged, merge
 from reidctl.config.loaded import Loaded
+from reidctl.config.names import check_names, stated_layers
 from reidctl.config.ownership import owned
-from reidctl.config.parts import check_names, stated_layers
 from reidctl.config.presets import preset_path, read_preset
 from reidctl.config.reader import KeyPath, read_file, read_value
-from reidctl.config.schema import RunConfig
+from reidctl.config.spine import canonical, defaults
 from reidctl.errors import ConfigError
 from reidctl.plugins import OWN
 from reidctl.registry import presets
-from reidctl.validation import Problem, first_of, problems
+
+if TYPE_CHECKING:
+    from reidctl.validation import Problem
 
 
 def load_config(
@@ -33,23 +35,31 @@ def load_config(
     range is checked, and every part's name against what is installed; the parameters of parts are checked
     by `check_parts`, which imports them. ConfigError or UnknownName otherwise.
     """
-    defaults = Layer("default", owned(RunConfig().model_dump(mode="json"), OWN))
+    lowest = Layer("default", owned(defaults(), OWN))
     layers = [*map(_file_layer, files), *environment_layers(), *flags, *map(_set_layer, sets)]
     given = [*_preset_layers(preset, layers), *layers]
-    loaded = _merged([defaults, *given])
+    loaded = _merged([lowest, *given])
     check_names(loaded)
     stated = stated_layers(loaded)
-    return _merged([defaults, *stated, *given]) if stated else loaded
+    return _merged([lowest, *stated, *given]) if stated else loaded
 
 
 def _merged(layers: list[Layer]) -> Loaded:
     merged = merge(layers)
+    return Loaded(canonical(merged.values) or _checked(merged), merged)
+
+
+def _checked(merged: Merged) -> dict[str, Any]:
+    """The values by the schema itself; ConfigError for the first problem."""
+    from reidctl.config.schema import RunConfig
+    from reidctl.validation import first_of, problems
+
     found = problems(RunConfig, merged.values)
     if isinstance(found, list) and _keep_text(merged, found):
         found = problems(RunConfig, merged.values)
     if isinstance(found, list):
         raise first_of(found, merged.place(found[0].path))
-    return Loaded(found, merged)
+    return found.model_dump(mode="json")
 
 
 def _file_layer(path: Path) -> Layer:

@@ -7,12 +7,14 @@ to write `reidctl:triplet`, and when they were written the name was that of one 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reidctl.config.places import PLACES
-from reidctl.config.schema import RunConfig
 from reidctl.plugins import OWN
 from reidctl.registry import Registry
+
+if TYPE_CHECKING:
+    from reidctl.config.schema import RunConfig
 
 
 def owned(values: dict[str, Any], package: str) -> dict[str, Any]:
@@ -40,6 +42,8 @@ def _owned(item: Any, registry: Registry, package: str) -> Any:
 
 def read_stored(text: str) -> RunConfig:
     """The configuration in a checkpoint or the state of a run; pydantic's ValidationError where it is none."""
+    from reidctl.config.schema import RunConfig
+
     try:
         values = json.loads(text)
     except ValueError:

@@ -9,21 +9,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
-from reidctl.config.schema import RunConfig
-from reidctl.types import Spec
-from reidctl.validation import models_in
+from reidctl.config.spine import Node, is_part, record_at
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-    from pydantic.fields import FieldInfo
-
     from reidctl.config.layers import Origin
     from reidctl.config.loaded import Loaded
     from reidctl.config.reader import KeyPath
+    from reidctl.config.schema import RunConfig
 
 WIDTH = 120
 COMMENT_COLUMN = 42
@@ -58,7 +54,7 @@ def render_origins(loaded: Loaded) -> str:
     def split(path: KeyPath, value: Any) -> bool:
         return len({_shown(given.origin(leaf)) for leaf in _leaves(value, path)}) > 1
 
-    lines = list(_block(_values(loaded.config), (), "", split))
+    lines = list(_block(loaded.values, (), "", split))
     column = _column(lines)
     return _joined(
         f"{line.text:<{column}}  # {_shown(given.origin(line.path))}" if line.leaf else line.text for line in lines
@@ -88,7 +84,7 @@ def render_starter(config: RunConfig, file: str = "run.yaml") -> str:
 
 
 def _values(config: RunConfig | Mapping[str, Any]) -> Mapping[str, Any]:
-    return config.model_dump(mode="json") if isinstance(config, RunConfig) else config
+    return config if isinstance(config, Mapping) else config.model_dump(mode="json")
 
 
 def _joined(lines: Iterable[str]) -> str:
@@ -129,16 +125,16 @@ def _fits(line: str, value: Any, path: KeyPath, split: Split) -> bool:
     """Whether `value` is to be shown on this one line."""
     if not value or not isinstance(value, Mapping | list):
         return True
-    record = _record_at(path)
-    section = isinstance(value, Mapping) and record is not None and not _is_part(record)
+    record = record_at(path)
+    section = isinstance(value, Mapping) and record is not None and not is_part(record)
     parts = isinstance(value, list) and any(isinstance(item, Mapping) and len(item) > 1 for item in value)
     return len(line) <= WIDTH and not section and not parts and not split(path, value)
 
 
 def _flow(value: Any, path: KeyPath) -> str:
     if isinstance(value, Mapping):
-        record, name = _record_at(path), value.get("name")
-        if record is not None and _is_part(record) and len(value) == 1 and isinstance(name, str):
+        record, name = record_at(path), value.get("name")
+        if record is not None and is_part(record) and len(value) == 1 and isinstance(name, str):
             return _scalar(name)
         return "{" + ", ".join(f"{_scalar(key)}: {_flow(child, (*path, key))}" for key, child in value.items()) + "}"
     if isinstance(value, list):
@@ -207,32 +203,13 @@ def _described(line: _Line, column: int) -> Iterator[str]:
         yield from (f"{'':<{column}}  # {text}" for text in others)
 
 
-def _meaning(field: FieldInfo) -> str:
-    meaning = field.description or ""
-    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+def _meaning(field: Node) -> str:
+    meaning, choices = field.get("description", ""), field.get("enum", ())
     return meaning if all(choice in meaning for choice in choices) else f"{meaning} ({' | '.join(choices)})"
 
 
-def _field_at(path: KeyPath) -> FieldInfo | None:
-    """The field of the schema that `path` names; None inside a part, whose parameters are its own."""
+def _field_at(path: KeyPath) -> Node | None:
+    """The schema of the key that `path` names; None inside a part, whose parameters are its own."""
     *above, key = path
-    record = _record_at(tuple(above))
-    return record.model_fields.get(key) if record is not None and isinstance(key, str) else None
-
-
-def _record_at(path: KeyPath) -> type[BaseModel] | None:
-    """The record of the schema that stands at `path`, if one may; a list of records is none."""
-    record: type[BaseModel] | None = RunConfig
-    listed = False
-    for step in path:
-        if isinstance(step, int):
-            listed = False
-            continue
-        field = record.model_fields.get(step) if record is not None and not listed else None
-        record = next(iter(models_in(field.annotation)), None) if field is not None else None
-        listed = field is not None and get_origin(field.annotation) is tuple
-    return None if listed else record
-
-
-def _is_part(record: type[BaseModel]) -> bool:
-    return issubclass(record, Spec)
+    record = record_at(tuple(above))
+    return record["properties"].get(key) if record is not None else None

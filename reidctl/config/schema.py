@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import Field, model_validator
 
+from reidctl.config.agreement import contradiction
 from reidctl.config.evaluation import EvalConfig
 from reidctl.config.teacher import TeacherConfig
 from reidctl.types import ImageSpec, Spec, StrictModel
@@ -234,43 +235,7 @@ class RunConfig(StrictModel):
         return self.run or (self.preset or self.model.name).replace("/", "-").replace(":", "-")
 
     @model_validator(mode="after")
-    def _tested_and_told(self) -> Self:
-        train = self.train
-        if train.best_metric.startswith("rank-") and int(train.best_metric[5:]) not in self.eval.ranks:
-            raise ValueError(f"train.best_metric {train.best_metric} is none of eval.ranks {list(self.eval.ranks)}")
-        if train.patience and not (train.eval_every and self.data.targets):
-            raise ValueError("train.patience needs tests: data.targets and train.eval_every")
-        if train.schedule == "one_cycle" and train.warmup_epochs:
-            raise ValueError("train.warmup_epochs: schedule one_cycle has a rise of its own")
-        if train.new_layers and train.base_lr_mult == 1:
-            raise ValueError("train.new_layers needs train.base_lr_mult below 1")
-        if train.sam_rho and train.precision == "f16":
-            raise ValueError("train.sam_rho: a scaled gradient may overflow between its two passes; use bf16 or f32")
-        return self
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        train, data = self.train, self.data
-        if data.sampler != "random" and train.batch_size % data.images_per_identity:
-            raise ValueError(
-                f"train.batch_size {train.batch_size} is no multiple of data.images_per_identity "
-                f"{data.images_per_identity}, as sampler {data.sampler} needs"
-            )
-        if train.schedule == "multi_step" and not train.milestones:
-            raise ValueError("train.schedule multi_step needs train.milestones")
-        if list(train.milestones) != sorted(set(train.milestones)):
-            raise ValueError(f"train.milestones {list(train.milestones)} do not rise")
-        if train.fixbase_epochs and not train.open_layers:
-            raise ValueError("train.fixbase_epochs needs train.open_layers")
-        if train.warmup_epochs >= train.epochs:
-            raise ValueError(
-                f"train.warmup_epochs {train.warmup_epochs} leaves none of {train.epochs} epochs: "
-                f"set it to {train.epochs - 1} or less"
-            )
-        if train.teacher and data.batch_transforms:
-            raise ValueError("data.batch_transforms mix people, and train.teacher was taught none that are mixed")
-        if data.combineall and not data.allow_leakage:
-            shared = [spec.name for spec in data.sources if spec in data.targets]
-            if shared:
-                raise ValueError(f"data.combineall would train on the test images of the target '{min(shared)}'")
+    def _agrees(self) -> Self:
+        if said := contradiction(self):
+            raise ValueError(said)
         return self

@@ -50,6 +50,15 @@ def test_it_imports_nothing_that_computes(arguments: list[str]) -> None:
     assert ended.stdout
 
 
+@pytest.mark.parametrize("flag", ["--origin", "--json", "--root=images", "--set=train.epochs=5"])
+def test_a_look_at_a_configuration_does_without_the_schema(flag: str) -> None:
+    program = PROGRAM.format(heavy=("pydantic", "pydantic_core", "annotated_types", "rich"))
+    arguments = ["config", "show", "--preset", "retail-0267", flag]
+    ended = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "preset" in ended.stdout
+
+
 def test_the_check_sees_an_import() -> None:
     program = PROGRAM.format(heavy=("typer",))
     ended = subprocess.run([sys.executable, "-c", program, "--version"], capture_output=True, text=True, check=False)

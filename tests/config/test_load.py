@@ -8,7 +8,8 @@ import pytest
 
 from reidctl.config import RunConfig, load_config
 from reidctl.config.layers import Layer
-from reidctl.errors import ConfigError, UnknownName
+from reidctl.errors import ConfigError, MissingPackage, UnknownName
+from tests.conftest import Packages
 
 
 def write(path: Path, text: str) -> Path:
@@ -139,6 +140,13 @@ def test_a_mistyped_part_names_its_place_and_the_nearest() -> None:
         load_config(sets=["losses.0.name=am_softmaxx"])
     assert str(error.value) == "losses.0.name: no loss named 'am_softmaxx'"
     assert error.value.hint == "did you mean 'am_softmax'?"
+
+
+def test_a_part_of_a_package_of_ours_that_is_not_installed_says_where_it_stands(packages: Packages) -> None:
+    with pytest.raises(MissingPackage) as error:
+        load_config(sets=["losses.0.name=pml/ContrastiveLoss"])
+    assert str(error.value).startswith("losses.0.name: 'pml/ContrastiveLoss' is in the package reidctl-metric-learning")
+    assert error.value.exit_code == 3
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
 import logging
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ from PIL import Image
 
 from reidctl import artefacts
 from reidctl.errors import InputError, PluginError, UnknownName
+from reidctl.installed import EntryPoint
 from reidctl.registry import API_VERSION, Entry, runtimes
 from reidctl.runtimes import open_embedder
 from reidctl.runtimes.child import run_in_child
