@@ -162,7 +162,7 @@ class TrainConfig(StrictModel):
     channels_last: Annotated[bool, Field(description="store images channel by channel last; often faster")] = True
     compile: Annotated[
         bool | Literal["auto"],
-        Field(description="compile the network first, which takes minutes; auto does where a run is long enough"),
+        Field(description="compile the network first, which takes minutes; auto does where that makes a run shorter"),
     ] = "auto"
     eval_every: Annotated[Count, Field(description="test after every so many epochs; 0 tests after the last only")] = 5
     best_metric: Annotated[

@@ -24,7 +24,13 @@ def is_worth_it(device: torch.device, images: int, *, deterministic: bool) -> bo
 
     Never in deterministic runs: what a compiler makes of a network changes with its version and the machine.
     """
-    return not deterministic and images >= WORTH.get(device.type, images + 1) and has_compiler(device)
+    long = images >= WORTH.get(device.type, images + 1)
+    return long and not deterministic and _is_faster(device) and has_compiler(device)
+
+
+def _is_faster(device: torch.device) -> bool:
+    """Whether compiled steps are faster at all: on a CPU only with AVX-512, with shorter vectors they were slower."""
+    return device.type != "cpu" or torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
 def has_compiler(device: torch.device) -> bool:

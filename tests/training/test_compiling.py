@@ -108,6 +108,21 @@ def test_a_compiled_network_shares_its_weights_and_gives_the_same_gradients(monk
         torch.testing.assert_close(compiled, plain)
 
 
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A CPU with AVX-512, whatever this one has."""
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    return monkeypatch
+
+
+def test_auto_compiles_on_no_cpu_of_short_vectors(wide: pytest.MonkeyPatch) -> None:
+    assert is_worth_it(CPU, WORTH["cpu"], deterministic=False)
+    wide.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert not is_worth_it(CPU, 10**9, deterministic=False)
+    assert is_worth_it(torch.device("cuda"), WORTH["cuda"], deterministic=False)
+
+
+@pytest.mark.usefixtures("wide")
 def test_auto_compiles_long_runs_only() -> None:
     assert is_worth_it(CPU, WORTH["cpu"], deterministic=False)
     assert not is_worth_it(CPU, WORTH["cpu"] - 1, deterministic=False)
@@ -119,11 +134,11 @@ def test_auto_compiles_long_runs_only() -> None:
     assert forward_of(network, CPU, "auto", worth_it=True) is not network
 
 
-def test_without_a_compiler_auto_goes_without_and_true_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_compiler_auto_goes_without_and_true_is_an_error(wide: pytest.MonkeyPatch) -> None:
     def missing() -> str:
         raise RuntimeError("no compiler")
 
-    monkeypatch.setattr("torch._inductor.cpp_builder.get_cpp_compiler", missing)
+    wide.setattr("torch._inductor.cpp_builder.get_cpp_compiler", missing)
     assert not is_worth_it(CPU, 10**9, deterministic=False)
     with pytest.raises(ConfigError, match=r"no C\+\+ compiler"):
         forward_of(nn.Identity(), CPU, wanted=True, worth_it=False)
