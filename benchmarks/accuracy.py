@@ -29,6 +29,7 @@ from reidctl import evaluate, export_ir, export_onnx, load_dataset, open_embedde
 from reidctl.config import Rerank
 from reidctl.report.comparison import differences, read_entry
 from reidctl.retrieval import embed
+from reidctl.training.state import MAY_CHANGE
 
 if TYPE_CHECKING:
     from reidctl.types import ReidData
@@ -96,17 +97,27 @@ def named(words: list[str], stored: str | None) -> dict[str, Path]:
 
 
 def ablation(report: Report, folders: list[Path]) -> None:
-    """A row for each run: what is changed in it, and what came of that."""
+    """A row for each run: what came of it, and the keys of its configuration that are not those of the first."""
     entries = [read_entry(folder) for folder in folders]
-    changed = differences(entries)
-    keys = [Column(f"key {key}", key, width=max(len(key), 8) + 1) for key in changed]
+    keys = {
+        key: values for key, values in differences(entries).items() if key not in set(MAY_CHANGE) - {"train.epochs"}
+    }
     figures = [Column(key, key, ".1%") for key in entries[0].metrics if key.endswith(FIGURES)]
-    ends = [Column("epochs", "epochs", width=12), Column("minutes", "minutes", ".0f")]
-    table = report.table("Runs that differ in a few keys", Column("run", "run", width=24), *keys, *ends, *figures)
+    ends = [Column("minutes", "minutes", ".0f"), Column("changed", "changed", width=60)]
+    table = report.table("Runs that differ in a few keys", Column("run", "run", width=24), *figures, *ends)
     for place, entry in enumerate(entries):
-        told = {"run": entry.path.name, "epochs": entry.facts["epochs"], "minutes": 60 * entry.facts["hours"]}
-        values = {f"key {key}": short(values[place]) for key, values in changed.items()}
-        table.add({**told, **values, **{figure.key: entry.metrics.get(figure.key) for figure in figures}})
+        others = {key: values[place] for key, values in keys.items() if values[place] != values[0]}
+        changed = ", ".join(f"{by_name(key, entry.config)} {short(value)}" for key, value in others.items())
+        told = {"run": entry.path.name, "minutes": 60 * entry.facts["hours"], "changed": changed}
+        table.add({**told, **{figure.key: entry.metrics.get(figure.key) for figure in figures}})
+
+
+def by_name(key: str, config: dict[str, Any]) -> str:
+    """`data.transforms.4.p` as `random_erase.p`: an item of a list of parts by the part's name."""
+    steps = key.split(".")
+    number = next((place for place, step in enumerate(steps) if step.isdigit()), -1)
+    part = config.get(".".join([*steps[: number + 1], "name"]))
+    return ".".join([part, *steps[number + 1 :]]) if number > 0 and part else key
 
 
 def short(value: Any) -> str:
