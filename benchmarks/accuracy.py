@@ -29,7 +29,7 @@ from reidctl import evaluate, export_ir, export_onnx, load_dataset, open_embedde
 from reidctl.config import Rerank
 from reidctl.report.comparison import differences, read_entry
 from reidctl.retrieval import embed
-from reidctl.training.state import MAY_CHANGE
+from reidctl.training.state import may_change
 
 if TYPE_CHECKING:
     from reidctl.types import ReidData
@@ -99,9 +99,7 @@ def named(words: list[str], stored: str | None) -> dict[str, Path]:
 def ablation(report: Report, folders: list[Path]) -> None:
     """A row for each run: what came of it, and the keys of its configuration that are not those of the first."""
     entries = [read_entry(folder) for folder in folders]
-    keys = {
-        key: values for key, values in differences(entries).items() if key not in set(MAY_CHANGE) - {"train.epochs"}
-    }
+    keys = {key: values for key, values in differences(entries).items() if key == "train.epochs" or not may_change(key)}
     figures = [Column(key, key, ".1%") for key in entries[0].metrics if key.endswith(FIGURES)]
     ends = [Column("minutes", "minutes", ".0f"), Column("changed", "changed", width=60)]
     table = report.table("Runs that differ in a few keys", Column("run", "run", width=24), *figures, *ends)

@@ -145,10 +145,15 @@ def _read(path: Path) -> tuple[dict[str, Any], RunConfig, Progress]:
         raise InputError(f"{path}: not the state of a run: {reason}", "start the run anew") from error
 
 
+def may_change(key: str) -> bool:
+    """Whether a run stays the same one with another value of a key of its configuration, as of `eval.ranks`."""
+    return any(key == free or key.startswith(f"{free}.") for free in MAY_CHANGE)
+
+
 def _require_same(before: RunConfig, now: RunConfig) -> None:
     old, new = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
     for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key) and not any(key == free or key.startswith(f"{free}.") for free in MAY_CHANGE):
+        if old.get(key) != new.get(key) and not may_change(key):
             raise ConfigError(
                 f"{key}: the run to go on with has {old.get(key)}, not {new.get(key)}",
                 "leave the key as it was, or start a new run with `weights` set to the checkpoint",
