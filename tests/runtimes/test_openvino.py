@@ -219,6 +219,18 @@ def test_a_stream_that_breaks_off_leaves_the_runtime_usable(tmp_path: Path) -> N
     assert close(runtime.embed_batch(pictures(9)), mean_colours(pictures(9)))
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [pictures(3, WIDTH, HEIGHT), pictures(3)[:, :1], pictures(3)[..., :1], pictures(5), pictures(3).astype(np.float32)],
+    ids=["turned", "a row", "grey", "too many", "floats"],
+)
+def test_pictures_that_do_not_fit_are_refused_and_never_spread(tmp_path: Path, wrong: np.ndarray) -> None:
+    runtime = opened(colour_onnx(tmp_path / "colour.onnx", (4, 3, HEIGHT, WIDTH)))
+    with pytest.raises(InputError, match=rf"takes pictures uint8 \(4, {HEIGHT}, {WIDTH}, 3\), not"):
+        runtime.embed_stream(iter([wrong]), lambda index, embeddings: None)
+    assert close(runtime.embed_batch(pictures(9)), mean_colours(pictures(9)))
+
+
 def test_what_the_receiver_raises_ends_the_stream(tmp_path: Path) -> None:
     runtime = opened(colour_onnx(tmp_path / "colour.onnx"))
     drawn: list[int] = []
