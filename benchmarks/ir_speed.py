@@ -234,9 +234,9 @@ def main() -> None:
     for row in rows:
         if row.error is None:
             table.add(as_dict(row, rows[0]))
-    for row in rows:
-        if row.error is not None:
-            report.note(f"{row.name}, {row.precision}, batch {row.batch}: {row.error}.")
+    for error in dict.fromkeys(row.error for row in rows if row.error is not None):
+        missing = [f"{row.name}, {row.precision}, batch {row.batch}" for row in rows if row.error == error]
+        report.note(f"{error}. So without {'; '.join(missing)}.")
     held = report.table("What our files are held to", *BARS)
     for bar in bars(rows):
         held.add(bar)

@@ -203,7 +203,7 @@ class Watcher:
         )
         output.note(
             f"train: {train['images']:,} images, {train['identities']:,} identities, {train['cameras']} cameras; "
-            f"{plan.epochs} epochs of {plan.steps:,} steps"
+            f"epochs: {plan.epochs}, of {plan.steps:,} steps each"
         )
         output.note(plan.course)
         for name, rows in plan.targets.items():

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reidctl.config.keys import flattened
 from reidctl.errors import InputError
 from reidctl.report.folder import METRICS
 
@@ -61,17 +62,6 @@ def differences(entries: Sequence[Entry]) -> dict[str, list[Any]]:
         known = [value for value, config in zip(values, configs, strict=True) if config]
         if key not in OWN_KEYS and any(value != known[0] for value in known):
             found[key] = values
-    return found
-
-
-def flattened(value: Any, key: str = "") -> dict[str, Any]:
-    """`{"data": {"image": {"width": 128}}}` as `{"data.image.width": 128}`; items of lists by number."""
-    inside = dict(enumerate(value)) if isinstance(value, list) else value
-    if not isinstance(inside, Mapping) or not inside:
-        return {key: value}
-    found: dict[str, Any] = {}
-    for name, item in inside.items():
-        found |= flattened(item, f"{key}.{name}" if key else str(name))
     return found
 
 

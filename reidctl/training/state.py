@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from reidctl.config.keys import flattened
 from reidctl.config.ownership import read_stored
 from reidctl.config.schema import RunConfig
 from reidctl.errors import ConfigError, InputError, TrainingError
@@ -151,16 +152,10 @@ def may_change(key: str) -> bool:
 
 
 def _require_same(before: RunConfig, now: RunConfig) -> None:
-    old, new = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
+    old, new = flattened(before.model_dump(mode="json")), flattened(now.model_dump(mode="json"))
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key) and not may_change(key):
             raise ConfigError(
                 f"{key}: the run to go on with has {old.get(key)}, not {new.get(key)}",
                 "leave the key as it was, or start a new run with `weights` set to the checkpoint",
             )
-
-
-def _flat(values: Any, path: str = "") -> dict[str, Any]:
-    children = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
-    found = {key: leaf for step, child in children for key, leaf in _flat(child, f"{path}{step}.").items()}
-    return found or {path.removesuffix("."): values}

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from safetensors.numpy import save_file
 
 from reidctl.errors import InputError
-from reidctl.report.comparison import differences, flattened, read_entry
+from reidctl.report.comparison import differences, read_entry
 
 
 def run_folder(path: Path, rows: list[dict[str, Any]], **config: Any) -> Path:
@@ -76,11 +76,6 @@ def test_an_evaluation_is_read_from_its_json(tmp_path: Path) -> None:
     assert (entry.facts["model"], entry.facts["distance"], entry.config) == ("net.onnx", "cosine", {})
     run = read_entry(run_folder(tmp_path / "one", []))
     assert differences([entry, run]) == {}
-
-
-def test_nested_values_are_flattened() -> None:
-    value = {"a": {"b": 1, "c": []}, "d": [{"e": None}, 2]}
-    assert flattened(value) == {"a.b": 1, "a.c": [], "d.0.e": None, "d.1": 2}
 
 
 @pytest.mark.parametrize(
