@@ -24,12 +24,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from side_by_side.results import Column, NotHere, Report, add_json, run
+from side_by_side.runs import add_runs
 
 from reidctl import evaluate, export_ir, export_onnx, load_dataset, open_embedder
 from reidctl.config import Rerank
-from reidctl.report.comparison import differences, read_entry
 from reidctl.retrieval import embed
-from reidctl.training.state import may_change
 
 if TYPE_CHECKING:
     from reidctl.types import ReidData
@@ -50,9 +49,6 @@ COLUMNS = (
     Column("int8_loses", "INT8 loses", "+.1%"),
     Column("seconds", "embedding s", ".0f"),
 )
-FIGURES = ("rank1", "mAP")
-SHORT = 60
-"""Letters of a value of a configuration that a table has room for."""
 
 
 def score(model: Path, data: ReidData) -> dict[str, float]:
@@ -96,34 +92,6 @@ def named(words: list[str], stored: str | None) -> dict[str, Path]:
     return found
 
 
-def ablation(report: Report, folders: list[Path]) -> None:
-    """A row for each run: what came of it, and the keys of its configuration that are not those of the first."""
-    entries = [read_entry(folder) for folder in folders]
-    keys = {key: values for key, values in differences(entries).items() if key == "train.epochs" or not may_change(key)}
-    figures = [Column(key, key, ".1%") for key in entries[0].metrics if key.endswith(FIGURES)]
-    ends = [Column("minutes", "minutes", ".0f"), Column("changed", "changed", width=60)]
-    table = report.table("Runs that differ in a few keys", Column("run", "run", width=24), *figures, *ends)
-    for place, entry in enumerate(entries):
-        others = {key: values[place] for key, values in keys.items() if values[place] != values[0]}
-        changed = ", ".join(f"{by_name(key, entry.config)} {short(value)}" for key, value in others.items())
-        told = {"run": entry.path.name, "minutes": 60 * entry.facts["hours"], "changed": changed}
-        table.add({**told, **{figure.key: entry.metrics.get(figure.key) for figure in figures}})
-
-
-def by_name(key: str, config: dict[str, Any]) -> str:
-    """`data.transforms.4.p` as `random_erase.p`: an item of a list of parts by the part's name."""
-    steps = key.split(".")
-    number = next((place for place, step in enumerate(steps) if step.isdigit()), -1)
-    part = config.get(".".join([*steps[: number + 1], "name"]))
-    return ".".join([part, *steps[number + 1 :]]) if number > 0 and part else key
-
-
-def short(value: Any) -> str:
-    """A value of a configuration; of a path its last part."""
-    text = Path(value).name if isinstance(value, str) and "/" in value else str(value)
-    return text if len(text) <= SHORT else text[: SHORT - 1] + "…"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", help="NAME=PATH or PATH")
@@ -148,7 +116,7 @@ def main() -> None:
         for row in rows(models, data, int8=options.int8):
             table.add(row)
     if options.ablation:
-        ablation(report, options.ablation)
+        add_runs(report, "Runs that differ in a few keys", options.ablation)
     report.finish()
 
 

@@ -1,0 +1,148 @@
+"""What each part of the recipe `retail-quick` carries: the recipe, and it without one part at a time.
+
+    python benchmarks/recipe.py --root data                                     from scratch
+    python benchmarks/recipe.py --root data --weights retail-0267.onnx          retail-0267 from trained weights
+    python benchmarks/recipe.py --root data --only recipe "no erasing" --set train.epochs=4
+    python benchmarks/recipe.py --root data --list                              the parts
+
+No test set decides: of the training people of data/market1501 every fifth, drawn by lot, is held out, and runs are
+tested on those; the first image of a person by each camera is a query. Trainings take hours in all, so they can be
+stopped: one that was finished is kept, one that was under way goes on. --runs is the folder they lie in; runs of other
+settings want another one. --set is for all of them. Each run has its own random numbers, so differences of half a
+point say nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from side_by_side.results import NotHere, Report, add_json, run
+from side_by_side.runs import add_runs
+
+from reidctl import load_dataset
+from reidctl.errors import InputError
+
+if TYPE_CHECKING:
+    from reidctl.types import ReidData
+
+RECIPE = "recipe"
+AM_SOFTMAX = "name: am_softmax, scale: 30, margin: 0.2"
+CHANGES = {
+    RECIPE: [],
+    "no crop": ["data.transforms.0.p=0"],
+    "no flip": ["data.transforms.2.p=0"],
+    "no colours": ["data.transforms.3.p=0"],
+    "no erasing": ["data.transforms.4.p=0"],
+    "whole margin": ["losses.0.margin=0.35"],
+    "hard labels": ["losses.0.label_smoothing=0"],
+    "no triplets": [f"losses=[{{{AM_SOFTMAX}, label_smoothing: 0.1}}]"],
+    "any order": ["data.sampler=random", f"losses=[{{{AM_SOFTMAX}, label_smoothing: 0.1}}]"],
+    "cameras alike": ["data.sampler=balanced"],
+    "two drops": ["train.schedule=multi_step", "train.milestones=[HALF, LATE]"],
+    "no warm-up": ["train.warmup_epochs=0"],
+    "no mean": ["train.ema_decay=null"],
+}
+"""The parts by name, and what takes each away; HALF and LATE are two and three quarters of the epochs."""
+TUNED = [
+    "model={name: fpn_osnet_x0_5, lct_gate: true}",
+    "train.lr=0.005",
+    "train.base_lr_mult=0.1",
+    "train.fixbase_epochs=1",
+    "train.open_layers=[fc]",
+    "train.epochs=4",
+]
+"""From trained weights, as the preset's file says."""
+EPOCHS = 12
+SHARE = 5
+
+
+def hold_out(data: ReidData, table: Path) -> None:
+    """Write the training images as a table, in which every fifth person, drawn by lot, is one to test on."""
+    people = sorted({sample.identity for sample in data.train})
+    held = set(random.Random(0).sample(people, len(people) // SHARE))
+    seen: set[tuple[int, int]] = set()
+    with table.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["path", "identity", "camera", "split"])
+        for sample in sorted(data.train, key=lambda sample: sample.name):
+            split = "train"
+            if sample.identity in held:
+                both = (sample.identity, sample.camera)
+                split = "gallery" if both in seen else "query"
+                seen.add(both)
+            rows.writerow([Path(str(sample.image)).resolve(), sample.identity, sample.camera, split])
+
+
+def settings(options: argparse.Namespace, table: Path, name: str) -> list[str]:
+    """The keys of one run."""
+    people = f"[{{name: csv, file: {table.name}}}]"
+    sets = [f"data.sources={people}", f"data.targets={people}", f"data.root={table.parent}", f"runs={options.runs}"]
+    if options.weights:
+        sets += [*TUNED, f"weights={options.weights}"]
+    sets += options.set
+    epochs = next((int(each.partition("=")[2]) for each in reversed(sets) if each.startswith("train.epochs=")), EPOCHS)
+    return [*sets, f"train.eval_every={epochs}", *(at_drops(change, epochs) for change in CHANGES[name])]
+
+
+def at_drops(change: str, epochs: int) -> str:
+    """A change with the epochs at which rates drop."""
+    return change.replace("HALF", str(epochs // 2)).replace("LATE", str(3 * epochs // 4))
+
+
+def train(folder: Path, sets: list[str]) -> None:
+    """Train it, go on with it, or leave it as it is where it was finished."""
+    steps = ["--resume", str(folder)]
+    if not (folder / "weights" / "last.pt").exists():
+        steps = ["--preset", "retail-quick", "--run", folder.name, "--exist-ok"]
+        steps += [word for each in sets for word in ("--set", each)]
+    elif finished(folder):
+        return
+    done = subprocess.run([sys.executable, "-m", "reidctl", "train", *steps], stdout=sys.stderr, check=False)
+    if done.returncode:
+        raise InputError(f"{folder}: the training ended with {done.returncode}", "what it said is above")
+
+
+def finished(folder: Path) -> bool:
+    """Whether its last epoch, which is tested, is among those it wrote of."""
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return any(key.endswith(".mAP") for key in json.loads(lines[-1])) if lines else False
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, help="folder that holds market1501")
+    parser.add_argument("--weights", type=Path, help="of retail-0267, to start from")
+    parser.add_argument("--only", nargs="+", choices=CHANGES, default=list(CHANGES), metavar="PART")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="for all runs")
+    parser.add_argument("--runs", type=Path, default=Path("runs/recipe"))
+    parser.add_argument("--list", action="store_true", help="the parts, and what takes them away")
+    add_json(parser)
+    options = parser.parse_args()
+    if options.list:
+        for name, changes in CHANGES.items():
+            print(f"{name:16} {' '.join(changes)}")
+        return
+    if not options.root:
+        raise NotHere("trainings of hours, which are made when they are asked for", "name the images with --root")
+    options.runs = options.runs.resolve()
+    options.runs.mkdir(parents=True, exist_ok=True)
+    report, table = Report(options.json), options.runs / "people.csv"
+    hold_out(load_dataset("market1501", options.root), table)
+    names = list(dict.fromkeys([RECIPE, *options.only]))
+    folders = [options.runs / name.replace(" ", "-") for name in names]
+    for name, folder in zip(names, folders, strict=True):
+        train(folder, settings(options, table, name))
+    start = f"from {options.weights.name}" if options.weights else "from scratch"
+    add_runs(report, f"retail-quick {start}, tested on people of the training images who were held out", folders)
+    report.finish()
+
+
+if __name__ == "__main__":
+    run(main)

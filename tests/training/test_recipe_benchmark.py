@@ -1,0 +1,71 @@
+"""The benchmark that takes a recipe apart, run on a few drawn people."""
+
+from __future__ import annotations
+
+import csv
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reidctl.config import load_config
+from reidctl.data.write import export_layout
+from reidctl.registry import datasets
+from reidctl.types import Spec
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "recipe.py"
+SMALL = ("data.image={height: 64, width: 32}", "train.batch_size=8", "data.workers=0")
+SHORT = ("train.epochs=1", "train.warmup_epochs=0")
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_parts_are_taken_away_one_by_one_and_people_held_out(tmp_path: Path) -> None:
+    people = datasets.build(Spec(name="synthetic", train_identities=10, test_identities=1), root=tmp_path)
+    export_layout(people, tmp_path, "market1501")
+    runs = tmp_path / "runs"
+    asked = ("--root", tmp_path, "--runs", runs, "--only", "no erasing", "--set", *SMALL, *SHORT, "--json")
+    done = run(*asked)
+    assert done.returncode == 0, done.stderr
+    (table,) = json.loads(done.stdout)["tables"]
+    assert [(row["run"], row["changed"]) for row in table["rows"]] == [
+        ("recipe", ""),
+        ("no-erasing", "random_erase.p 0.0"),
+    ]
+    lines = list(csv.DictReader((runs / "people.csv").open(encoding="utf-8")))
+    trained = {line["identity"] for line in lines if line["split"] == "train"}
+    tested = {line["identity"] for line in lines if line["split"] != "train"}
+    assert (len(trained), len(tested), trained & tested) == (8, 2, set())
+    queries = [(line["identity"], line["camera"]) for line in lines if line["split"] == "query"]
+    assert set(queries) == {(line["identity"], line["camera"]) for line in lines if line["identity"] in tested}
+    assert len(queries) == len(set(queries))
+
+    written = (runs / "recipe" / "metrics.jsonl").stat().st_mtime_ns
+    again = run(*asked)
+    assert json.loads(again.stdout)["tables"][0]["rows"] == table["rows"]
+    assert (runs / "recipe" / "metrics.jsonl").stat().st_mtime_ns == written
+
+
+def test_without_images_it_says_so_and_trains_nothing() -> None:
+    done = run()
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("not measured: trainings of hours")
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_every_part_that_is_taken_away_leaves_a_valid_configuration_that_differs(
+    tuned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    script = runpy.run_path(str(SCRIPT))
+    always = script["TUNED"] if tuned else []
+    recipe = load_config(preset="retail-quick", sets=always).config
+    for name, changes in script["CHANGES"].items():
+        sets = [*always, *(script["at_drops"](change, 4) for change in changes)]
+        assert (load_config(preset="retail-quick", sets=sets).config == recipe) == (name == "recipe"), name
