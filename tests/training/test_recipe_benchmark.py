@@ -26,6 +26,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
+@pytest.mark.slow
 def test_parts_are_taken_away_one_by_one_and_people_held_out(tmp_path: Path) -> None:
     people = datasets.build(Spec(name="synthetic", train_identities=10, test_identities=1), root=tmp_path)
     export_layout(people, tmp_path, "market1501")
