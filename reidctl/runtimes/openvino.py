@@ -135,14 +135,15 @@ class OpenVINORuntime:
                     if size not in used:
                         used[size] = self._queue(size)
                         used[size].set_callback(finish)
+                    queue = used[size]
                     # Into the request's own memory: a copy is cheaper than showing the engine new memory each time.
-                    pictures = used[size][used[size].get_idle_request_id()].get_input_tensor().data
+                    pictures = queue[queue.get_idle_request_id()].get_input_tensor().data
                     if images[:0].shape != pictures[:0].shape or images.dtype != np.uint8 or len(images) > size:
                         given = f"{images.dtype} {images.shape}"
                         raise InputError(f"{self._path}: takes pictures uint8 {pictures.shape}, not {given}")
                     pictures[: len(images)] = images
-                    used[size].start_async(userdata=(index, len(images)))
-                    used[size].get_idle_request_id()
+                    queue.start_async(userdata=(index, len(images)))
+                    queue.get_idle_request_id()
                     if failures:
                         break
             finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import runpy
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reidctl import load_dataset
 from reidctl.config import load_config
 from reidctl.data.write import export_layout
 from reidctl.registry import datasets
@@ -39,12 +39,12 @@ def test_parts_are_taken_away_one_by_one_and_people_held_out(tmp_path: Path) -> 
         ("recipe", ""),
         ("no-erasing", "random_erase.p 0.0"),
     ]
-    lines = list(csv.DictReader((runs / "people.csv").open(encoding="utf-8")))
-    trained = {line["identity"] for line in lines if line["split"] == "train"}
-    tested = {line["identity"] for line in lines if line["split"] != "train"}
+    held = load_dataset("csv", runs, file="people.csv", train_fraction=0.8)
+    trained = {Path(str(sample.image)).name[:4] for sample in held.train}
+    tested = {Path(str(sample.image)).name[:4] for sample in (*held.query, *held.gallery)}
     assert (len(trained), len(tested), trained & tested) == (8, 2, set())
-    queries = [(line["identity"], line["camera"]) for line in lines if line["split"] == "query"]
-    assert set(queries) == {(line["identity"], line["camera"]) for line in lines if line["identity"] in tested}
+    queries = [(sample.identity, sample.camera) for sample in held.query]
+    assert set(queries) == {(sample.identity, sample.camera) for sample in (*held.query, *held.gallery)}
     assert len(queries) == len(set(queries))
 
     written = (runs / "recipe" / "metrics.jsonl").stat().st_mtime_ns
