@@ -3,6 +3,7 @@
     python benchmarks/recipe.py --root data                                     from scratch
     python benchmarks/recipe.py --root data --weights retail-0267.onnx          retail-0267 from trained weights
     python benchmarks/recipe.py --root data --only recipe "no erasing" --set train.epochs=4
+    python benchmarks/recipe.py --root data --jobs 5 --set data.workers=2           on a machine with a GPU, say
     python benchmarks/recipe.py --root data --list                              the parts
 
 No test set decides: of the training people of data/market1501 every fifth, drawn by lot, is held out, and runs are
@@ -19,6 +20,7 @@ import csv
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,6 +113,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="of retail-0267, to start from")
     parser.add_argument("--only", nargs="+", choices=CHANGES, default=list(CHANGES), metavar="PART")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="for all runs")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("--runs", type=Path, default=Path("runs/recipe"))
     parser.add_argument("--list", action="store_true", help="the parts, and what takes them away")
     add_json(parser)
@@ -127,8 +130,9 @@ def main() -> None:
     list_people(load_dataset("market1501", options.root), table)
     names = list(dict.fromkeys([RECIPE, *options.only]))
     folders = [options.runs / name.replace(" ", "-") for name in names]
-    for name, folder in zip(names, folders, strict=True):
-        train(folder, settings(options, table, name))
+    with ThreadPoolExecutor(options.jobs) as pool:
+        # Asked for all results, of which the first error is one.
+        list(pool.map(train, folders, [settings(options, table, name) for name in names]))
     start = f"from {options.weights.name}" if options.weights else "from scratch"
     add_runs(report, f"{PRESET} {start}, tested on people of the training images who were held out", folders)
     report.finish()

@@ -4,11 +4,13 @@
     python benchmarks/train_speed.py --root data                    on the files of data/market1501
     python benchmarks/train_speed.py --ways bf16 "bf16 compiled"    only these
     python benchmarks/train_speed.py --batch 64 512 --workers 16    on a machine with a GPU, which is then used
+    python benchmarks/train_speed.py --batch 64 512 --alone         without the plain loop, sooner
 
 Ours is what `reidctl train` runs between two tests. The plain loop is what one writes in an afternoon: a DataLoader
 over Pillow and torchvision with the same augmentations, float32, images channel by channel (NCHW), the same loss,
 Adam. Each runs in a process with as many workers; a way and the plain loop take turns, and the ratio is the median
 over the turns. Of each turn the first steps do not count, for their images were read while the other one ran.
+--alone: all ways and batches of a preset start, and compile, at once, and then take turns.
 
 `waiting` is the share of time in which a loop had to wait for images. `per CPU second` is what other work on the
 machine disturbs least. `first` is the seconds to the end of the first step, compiling included. Memory is the most that
@@ -21,6 +23,7 @@ import argparse
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from itertools import product
@@ -31,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 from side_by_side.family import children, cpu_seconds, memory_mib
 from side_by_side.plain import plain_batches, plain_step
 from side_by_side.results import Column, Report, add_json, native, run
-from side_by_side.turns import Measured, add_ways, tell
+from side_by_side.turns import Ended, Measured, add_ways, tell
 
 if TYPE_CHECKING:
     from reidctl.config import RunConfig
@@ -42,10 +45,10 @@ WAYS = {
     "f32 compiled": ["train.precision=f32", "train.compile=true"],
     "bf16": ["train.precision=bf16", "train.compile=false"],
     "bf16 compiled": ["train.precision=bf16", "train.compile=true"],
+    "bf16 graphs": ["train.precision=bf16", "train.compile=false", "train.cuda_graphs=true"],
+    "bf16 compiled graphs": ["train.precision=bf16", "train.compile=true", "train.cuda_graphs=true"],
 }
 PLAIN = "plain"
-SKIPPED = 5
-"""Steps of a turn that do not count: as many batches as two workers read ahead, and one that is under way."""
 COLUMNS = (
     Column("preset", "preset", width=13),
     Column("batch", "batch", "d"),
@@ -86,8 +89,10 @@ def configuration(options: argparse.Namespace, preset: str, batch: int, sets: li
 class Watch:
     """Told of every step, it measures a turn whenever a line comes in on stdin, and ends the process after the last."""
 
-    def __init__(self, seconds: float, batch: int) -> None:
+    def __init__(self, seconds: float, batch: int, workers: int) -> None:
         self._seconds, self._batch = seconds, batch
+        # As many batches as the workers have read ahead while others ran, and one that is under way.
+        self._skipped = 2 * workers + 1
         self._started, self._steps, self._count = time.perf_counter(), -1, 0
         self._waited, self._cpu = 0.0, 0.0
 
@@ -98,12 +103,12 @@ class Watch:
             self._settle()
             tell(seconds=time.perf_counter() - self._started)
             self._pause()
-        elif self._steps == SKIPPED:
+        elif self._steps == self._skipped:
             self._settle()
             self._started, self._waited, self._cpu = time.perf_counter(), waited, cpu_seconds()
-        elif self._steps > SKIPPED and time.perf_counter() - self._started >= self._seconds:
+        elif self._steps > self._skipped and time.perf_counter() - self._started >= self._seconds:
             self._settle()
-            self._tell(self._steps - SKIPPED, time.perf_counter() - self._started, waited - self._waited)
+            self._tell(self._steps - self._skipped, time.perf_counter() - self._started, waited - self._waited)
             self._pause()
 
     def _tell(self, steps: int, elapsed: float, waited: float) -> None:
@@ -121,6 +126,10 @@ class Watch:
         )
 
     def _pause(self) -> None:
+        import torch
+
+        # What it keeps of a GPU's memory is for the next one.
+        torch.cuda.empty_cache()
         if not sys.stdin.readline():
             raise SystemExit
         self._steps = 0
@@ -142,7 +151,7 @@ def train_plainly(config: RunConfig, seconds: float) -> None:
     from reidctl.training.steps import timed
 
     torch.manual_seed(0)
-    watch, waited = Watch(seconds, config.train.batch_size), 0.0
+    watch, waited = Watch(seconds, config.train.batch_size, config.data.workers), 0.0
     data, device = load_sources(config.data), resolve_device(config.device)
     step = plain_step(config, len({sample.identity for sample in data.train}), str(device))
     for (images, labels), wait in timed(plain_batches(config, data, pin_memory=device.type == "cuda")):
@@ -158,7 +167,7 @@ def train_our_way(config: RunConfig, seconds: float) -> None:
     from reidctl.training.state import Progress
     from reidctl.training.steps import take_steps
 
-    watch, progress, before = Watch(seconds, config.train.batch_size), Progress(), 0.0
+    watch, progress, before = Watch(seconds, config.train.batch_size, config.data.workers), Progress(), 0.0
 
     class Observer(Unobserved):
         def on_step(self, step: StepInfo) -> None:
@@ -178,31 +187,70 @@ def child(options: argparse.Namespace) -> None:
     (train_plainly if way == PLAIN else train_our_way)(config, options.seconds)
 
 
+def loop(options: argparse.Namespace, preset: str, batch: int, way: str, cache: str) -> Measured:
+    """A process that trains that way, once it has taken its first step."""
+    shared = ["--root", str(options.root), "--workers", str(options.workers), "--seconds", str(options.seconds)]
+    return Measured([__file__, *shared, "--device", options.device, "--child", preset, way, str(batch)], cache)
+
+
 def compare(options: argparse.Namespace, preset: str, batch: int, way: str) -> list[dict[str, Any]]:
     """The plain loop and the way in turns: one row each."""
-    shared = ["--root", str(options.root), "--workers", str(options.workers), "--seconds", str(options.seconds)]
-    shared += ["--device", options.device]
     both = (PLAIN, way)
     with tempfile.TemporaryDirectory() as cache:
-        loops = [Measured([__file__, *shared, "--child", preset, each, str(batch)], cache) for each in both]
-        turns = [[loop.turn() for loop in loops] for _ in range(options.turns)]
-        for loop in loops:
-            loop.close()
+        loops = [loop(options, preset, batch, each, cache) for each in both]
+        turns = [[each.turn() for each in loops] for _ in range(options.turns)]
+        for each in loops:
+            each.close()
     rows: list[dict[str, Any]] = []
     for place, name in enumerate(both):
         row: dict[str, Any] = {"preset": preset, "batch": batch, "way": name, "first_s": loops[place].first}
-        row |= {figure: median(turn[place][figure] for turn in turns) for figure in FIGURES}
+        row |= figures([turn[place] for turn in turns])
         for ratio, figure in (("ratio", "images_per_second"), ("cpu_ratio", "images_per_cpu_second")):
             row[ratio] = median(turn[place][figure] / turn[0][figure] for turn in turns)
-        row["memory_mib"] = max(turn[place]["memory_mib"] for turn in turns)
         row["memory_ratio"] = row["memory_mib"] / max(turn[0]["memory_mib"] for turn in turns)
-        row["gpu_mib"] = row["gpu_mib"] or None
         rows.append(row)
     return rows
 
 
+def figures(turns: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of the turns of one loop: medians, and the most memory."""
+    found = {figure: median(turn[figure] for turn in turns) for figure in FIGURES}
+    return found | {"memory_mib": max(turn["memory_mib"] for turn in turns), "gpu_mib": found["gpu_mib"] or None}
+
+
+def alone(options: argparse.Namespace, preset: str, report: Report) -> list[dict[str, Any]]:
+    """A row for every batch and way; what ends before it has measured becomes a note."""
+    every = list(product(options.batch, options.ways))
+    with tempfile.TemporaryDirectory() as cache, ThreadPoolExecutor(len(every)) as pool:
+        started = [pool.submit(loop, options, preset, batch, way, cache) for batch, way in every]
+        loops = {}
+        for each, coming in zip(every, started, strict=True):
+            try:
+                loops[each] = coming.result()
+            except Ended:
+                report.note(f"{preset}, {each[0]}, {each[1]}: cannot be had on this machine.")
+        turns = [{each: loops[each].turn() for each in loops} for _ in range(options.turns)]
+        for one in loops.values():
+            one.close()
+    return [
+        {"preset": preset, "batch": batch, "way": way, "first_s": one.first}
+        | figures([turn[batch, way] for turn in turns])
+        for (batch, way), one in loops.items()
+    ]
+
+
+def on_gpu(options: argparse.Namespace) -> bool:
+    from reidctl.devices import resolve_device
+
+    return resolve_device(options.device).type == "cuda"
+
+
 def measure(options: argparse.Namespace, report: Report) -> None:
     table = report.table("", *COLUMNS)
+    if options.alone:
+        for row in (row for preset in options.presets for row in alone(options, preset, report)):
+            table.add(row)
+        return
     for preset, batch in product(options.presets, options.batch):
         add_ways(table, report, f"{preset}, {batch}", options.ways, partial(compare, options, preset, batch))
 
@@ -215,6 +263,7 @@ def main() -> None:
     parser.add_argument("--batch", nargs="+", type=int, default=[64], help="images a step")
     parser.add_argument("--workers", type=int, default=2, help="processes that read images, of either loop")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--alone", action="store_true", help="without the plain loop, all of a preset started at once")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=6, help="least time of a turn")
     parser.add_argument("--identities", type=int, default=100, help="people to draw, 24 images of each")
@@ -225,7 +274,7 @@ def main() -> None:
         child(options)
         return
     report = Report(options.json)
-    options.ways = options.ways or native(WAYS, report)
+    options.ways = options.ways or [way for way in native(WAYS, report) if "graphs" not in way or on_gpu(options)]
     with tempfile.TemporaryDirectory() as folder:
         images = "files that were named"
         if options.root is None:

@@ -164,6 +164,13 @@ class TrainConfig(StrictModel):
         bool | Literal["auto"],
         Field(description="compile the network first, which takes minutes; auto does where that makes a run shorter"),
     ] = "auto"
+    cuda_graphs: Annotated[
+        bool,
+        Field(
+            description="on a GPU launch the passes of the network whole, as CUDA graphs, by which small networks "
+            "gain much; not for networks that do something else every step"
+        ),
+    ] = False
     eval_every: Annotated[Count, Field(description="test after every so many epochs; 0 tests after the last only")] = 5
     best_metric: Annotated[
         str,

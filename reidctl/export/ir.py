@@ -17,6 +17,7 @@ from reidctl.export.check import Exported, Told, require_same
 from reidctl.export.front import INPUTS, Input, with_input
 from reidctl.export.int8 import Quantization, quantized, require_static
 from reidctl.export.layers import quantized_layers
+from reidctl.export.negligible import drop_negligible
 from reidctl.export.verification import Verification
 from reidctl.files import replacing
 from reidctl.runtimes.graph import explained, image_input, read_graph, read_info, write_info
@@ -69,6 +70,7 @@ def export_ir(
     info = read_info(graph, source).info
     _set_batch(graph, source, info, batch)
     _fold(graph)
+    drop_negligible(graph)
     info = info.model_copy(
         update={"precision": PRECISION[weights], "versions": {**info.versions, "openvino": version("openvino")}}
     )

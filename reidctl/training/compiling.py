@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from reidctl.errors import ConfigError
+from reidctl.training.graphing import Graphed
 
 logger = logging.getLogger(__name__)
 
@@ -48,25 +49,33 @@ def has_compiler(device: torch.device) -> bool:
     return True
 
 
-def forward_of(model: nn.Module, device: torch.device, wanted: bool | Literal["auto"], *, worth_it: bool) -> Forward:
-    """What a step calls: `model`, or its compiled form, which shares the model's weights.
+def forward_of(
+    model: nn.Module, device: torch.device, wanted: bool | Literal["auto"], *, worth_it: bool, graphs: bool = False
+) -> Forward:
+    """What a step calls: `model`, or its compiled form, which shares the model's weights; on a GPU as CUDA graphs.
 
     A second batch size compiles once more, for any size; a third does not. Under `auto` a network that does not
     compile runs as it is, with a warning; ConfigError for one that was told to compile and cannot.
     """
     if wanted is False or (wanted == "auto" and not worth_it):
-        return model
+        return Graphed(model) if graphs and device.type == "cuda" else model
     if not has_compiler(device):
         raise ConfigError("train.compile: no C++ compiler here", "install g++ or clang, or set train.compile to false")
-    return _Compiled(model, required=wanted is True)
+    mode = "reduce-overhead" if graphs and device.type == "cuda" else None
+    return _Compiled(model, required=wanted is True, mode=mode)
+
+
+def is_compiled(forward: Forward) -> bool:
+    """Whether `forward_of` compiles what it gave."""
+    return isinstance(forward, _Compiled)
 
 
 class _Compiled:
     """Compiles at the first call, and goes back to the plain model if that fails and may."""
 
-    def __init__(self, model: nn.Module, *, required: bool) -> None:
+    def __init__(self, model: nn.Module, *, required: bool, mode: str | None) -> None:
         self._model, self._required = model, required
-        self._forward: Forward = torch.compile(model)
+        self._forward: Forward = torch.compile(model, mode=mode)
 
     def __call__(self, images: Tensor) -> Tensor:
         from torch._dynamo.exc import TorchDynamoException

@@ -19,7 +19,7 @@ from reidctl.registry import models
 from reidctl.training.averaging import Average
 from reidctl.training.blame import blamed
 from reidctl.training.checkpoint import build_model, embedding_dim, require_embeddings
-from reidctl.training.compiling import forward_of, is_worth_it
+from reidctl.training.compiling import forward_of, is_compiled, is_worth_it
 from reidctl.training.device import algorithms, explained, lower_precision, resolve_precision, seed_step
 from reidctl.training.freezing import require_layers
 from reidctl.training.joining import together
@@ -101,7 +101,8 @@ class Run:
                 require_layers(network, config.open_layers)
             require_layers(network, config.new_layers, "train.new_layers")
             wanted = False if self._shares_norms else config.compile
-            forward = forward_of(network, self.device, wanted, worth_it=worth_it)
+            graphs = config.cuda_graphs and not self._shares_norms
+            forward = forward_of(network, self.device, wanted, worth_it=worth_it, graphs=graphs)
             found.append(Learner(network, losses.to(self.device), forward))
         return found
 
@@ -117,7 +118,7 @@ class Run:
     @property
     def compiled(self) -> bool:
         """Whether the network is compiled at its first step."""
-        return self.learners[0].forward is not self.model
+        return is_compiled(self.learners[0].forward)
 
     @property
     def kept(self) -> nn.Module:

@@ -35,6 +35,7 @@ MAY_CHANGE = (
     "data.workers",
     "train.channels_last",
     "train.compile",
+    "train.cuda_graphs",
     "train.epochs",
     "train.eval_every",
     "train.patience",

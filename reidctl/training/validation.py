@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -34,12 +34,22 @@ class ModelEmbedder:
     def embed_batch(self, images: UInt8) -> Float32:
         """images [B, H, W, 3] uint8 RGB of `info.image.size` -> embeddings [B, D], not normalised."""
         batch = torch.from_numpy(images).permute(0, 3, 1, 2).to(self._device)
-        # TF32 would leave a GPU's f32 10 bits of mantissa.
-        with torch.backends.cudnn.flags(allow_tf32=False) if self._device.type == "cuda" else nullcontext():
+        with _whole_mantissas():
             embeddings = self._model(normalize(batch, self.info.image))
         require_embeddings(embeddings, self.info.model, len(images), self.info.embedding_dim)
         vectors: Float32 = embeddings.cpu().numpy()
         return vectors
+
+
+@contextmanager
+def _whole_mantissas() -> Iterator[None]:
+    """Within the block a GPU convolves f32 as f32; TF32 would leave it 10 bits of mantissa."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def validate(

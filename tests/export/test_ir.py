@@ -246,3 +246,12 @@ def test_a_disk_that_takes_no_more_is_an_error_of_ours(tmp_path: Path, monkeypat
         export_ir(path, tmp_path / "ir")
     assert re.fullmatch(r"[\d,]+\.\d MB are free there", caught.value.hint or "")
     assert list((tmp_path / "ir").iterdir()) == []
+
+
+def test_weights_of_dead_channels_are_not_in_the_file(tmp_path: Path) -> None:
+    weight = WEIGHT.copy()
+    weight[0, 0] = 1e-31
+    path = export_ir(colour_onnx(tmp_path / "colour.onnx", weight=weight, info=colour_info()))
+    held = [node.data for node in engine().read_model(path).get_ops() if node.get_type_name() == "Constant"]
+    numbers = np.concatenate([np.abs(each).ravel() for each in held if each.dtype == np.float32])
+    assert numbers[numbers > 0].min() > 1e-12

@@ -95,7 +95,7 @@ def test_a_second_size_of_batch_compiles_once_more_and_a_third_does_not(name: st
 
 def test_a_compiled_network_shares_its_weights_and_gives_the_same_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     compile_ = torch.compile
-    monkeypatch.setattr(torch, "compile", lambda model: compile_(model, backend="aot_eager"))
+    monkeypatch.setattr(torch, "compile", lambda model, **options: compile_(model, backend="aot_eager"))
     torch.manual_seed(0)
     network = stages()
     images = torch.randn(4, 3, *SMALL)
@@ -151,7 +151,7 @@ def test_a_network_that_does_not_compile_runs_plainly_under_auto_and_is_an_error
         raise BackendCompilerFailed(failing, ValueError("out of registers"), None)
 
     compile_ = torch.compile
-    monkeypatch.setattr(compiling.torch, "compile", lambda model: compile_(model, backend=failing))
+    monkeypatch.setattr(compiling.torch, "compile", lambda model, **options: compile_(model, backend=failing))
     images = torch.ones(2, 3)
     linear = nn.Linear(3, 4)
     with pytest.raises(ConfigError, match=r"Linear does not compile: .*out of registers"):

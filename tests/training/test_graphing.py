@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from reidctl.config import load_config
+from reidctl.training.compiling import forward_of
+from reidctl.training.device import seed_step
+from reidctl.training.freezing import only_open
+from reidctl.training.graphing import Graphed
+from reidctl.training.run import Run, computing
+
+STEPS = 4
+NETWORK = {"plain": "", "dropout": ", dropout: {distribution: gaussian}"}
+
+
+def test_a_cpu_launches_nothing() -> None:
+    model = nn.Linear(2, 2)
+    assert forward_of(model, torch.device("cpu"), wanted=False, worth_it=False, graphs=True) is model
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("options", NETWORK.values(), ids=NETWORK)
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+def test_a_recording_teaches_what_the_network_would_have_learned(
+    precision: str, options: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Recorded or not, convolutions take the algorithm that is fastest just then.
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    plain, recorded = (trained(precision, options, graphs=graphs) for graphs in (False, True))
+    largest = 1e-3 if precision == "f32" else 5e-2
+    assert plain.keys() == recorded.keys()
+    for name, expected in plain.items():
+        apart = torch.linalg.vector_norm((recorded[name] - expected).double())
+        assert apart <= largest * torch.linalg.vector_norm(expected.double()).clamp_min(1), name
+
+
+def trained(precision: str, options: str, *, graphs: bool) -> dict[str, Tensor]:
+    """Losses, weights and statistics after some steps, the first of which only the head takes."""
+    sets = [
+        "data.sources=[{name: synthetic, train_identities: 8}]",
+        "data.targets=[]",
+        "data.workers=0",
+        "data.image={height: 64, width: 32}",
+        f"model={{name: fpn_osnet_x0_25, pooling: conv, input_norm: true{options}}}",
+        "train.batch_size=16",
+        "train.fixbase_epochs=0",
+        "train.optimizer=sgd",
+        f"train.precision={precision}",
+        "train.compile=false",
+        f"train.cuda_graphs={str(graphs).lower()}",
+        "device=cuda",
+    ]
+    config = load_config("retail-0248", sets=sets).config
+    with computing(config) as processes:
+        run = Run(config, processes=processes)
+        batches = list(run.batches.epoch(0))
+        found = {}
+        with only_open(run.model, ["fc"]):
+            found["first loss"] = run.step([batches[0]], 0, 0, STEPS, 0.01)
+        for step in range(1, STEPS):
+            found[f"loss {step}"] = run.step([batches[step % len(batches)]], 0, step, STEPS, 0.01)
+        run.batches.close()
+    return {name: value.cpu() for name, value in {**found, **run.model.state_dict()}.items()}
+
+
+class Asking(nn.Module):
+    """Python looks at numbers of its images, which no recording can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        rows: Tensor = self.norm(images)
+        return rows * 2 if rows.sum().item() > 0 else rows
+
+
+@pytest.mark.gpu
+def test_a_network_that_cannot_be_recorded_runs_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    images = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)).cuda()
+    with caplog.at_level(logging.WARNING):
+        forward = Graphed(Asking().cuda())
+        found = [forward(images) for _ in range(2)]
+    assert "Asking cannot be recorded" in caplog.text
+    assert len(caplog.records) == 1
+    torch.testing.assert_close(found[0], Asking().cuda()(images))
+    torch.testing.assert_close(found[1], found[0])
+
+
+@pytest.mark.gpu
+def test_recording_leaves_statistics_and_random_states_as_they_were() -> None:
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.5)).cuda()
+    images = torch.ones(64, 3).cuda()
+    seed_step(3)
+    expected = nn.functional.dropout(model[0](images), 0.5)
+    kept, batches = model[0].running_mean.clone(), model[0].num_batches_tracked.clone()
+    model[0].reset_running_stats()
+    seed_step(3)
+    found = Graphed(model)(images)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(model[0].running_mean, kept)
+    torch.testing.assert_close(model[0].num_batches_tracked, batches)
