@@ -1,7 +1,7 @@
-"""What each part of the recipe `retail-quick` carries: the recipe, and it without one part at a time.
+"""What each part of the recipes `retail-quick` and `retail-tuned` carries: one of them, and it without one part each.
 
     python benchmarks/recipe.py --root data                                     from scratch
-    python benchmarks/recipe.py --root data --weights retail-0267.onnx          retail-0267 from trained weights
+    python benchmarks/recipe.py --root data --weights retail-0267.onnx          retail-tuned, from trained weights
     python benchmarks/recipe.py --root data --only recipe "no erasing" --set train.epochs=4
     python benchmarks/recipe.py --root data --jobs 5 --set data.workers=2           on a machine with a GPU, say
     python benchmarks/recipe.py --root data --list                              the parts
@@ -21,6 +21,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,38 +30,50 @@ from side_by_side.runs import add_runs
 
 from reidctl import load_dataset
 from reidctl.config import load_config
-from reidctl.errors import InputError
+from reidctl.errors import ConfigError, InputError, suggestion
 
 if TYPE_CHECKING:
     from reidctl.types import ReidData
 
 RECIPE = "recipe"
-PRESET = "retail-quick"
-CHANGES = {
+ORDER = ["data.sampler=random", "losses.1.weight=0"]
+DROPS = ["train.schedule=multi_step", "train.milestones=[HALF, LATE]"]
+ALIKE = {
     RECIPE: [],
     "no crop": ["data.transforms.0.p=0"],
     "no flip": ["data.transforms.2.p=0"],
-    "no colours": ["data.transforms.3.p=0"],
-    "no erasing": ["data.transforms.4.p=0"],
-    "whole margin": ["losses.0.margin=0.35"],
     "hard labels": ["losses.0.label_smoothing=0"],
     "no triplets": ["losses.1.weight=0"],
-    "any order": ["data.sampler=random", "losses.1.weight=0"],
+    "any order": ORDER,
     "cameras alike": ["data.sampler=balanced"],
-    "two drops": ["train.schedule=multi_step", "train.milestones=[HALF, LATE]"],
+    "two drops": DROPS,
     "no warm-up": ["train.warmup_epochs=0"],
     "no mean": ["train.ema_decay=null"],
 }
-"""The parts by name, and what takes each away; HALF and LATE are two and three quarters of the epochs."""
-TUNED = [
-    "model={name: fpn_osnet_x0_5, lct_gate: true}",
-    "train.lr=0.005",
-    "train.base_lr_mult=0.1",
-    "train.fixbase_epochs=1",
-    "train.open_layers=[fc]",
-    "train.epochs=4",
-]
-"""From trained weights, as the preset's file says."""
+CHANGES = {
+    "retail-quick": {
+        **ALIKE,
+        "no colours": ["data.transforms.3.p=0"],
+        "no erasing": ["data.transforms.4.p=0"],
+        "whole margin": ["losses.0.margin=0.35"],
+    },
+    "retail-tuned": {
+        **ALIKE,
+        "colours": [
+            "data.transforms=[{name: random_crop, p: 0.5, scale: 0.9}, resize, {name: random_flip, p: 0.5}, "
+            "{name: color_jitter, p: 0.5}, {name: random_erase, p: 0.4, area: [0.02, 0.25]}]"
+        ],
+        "no erasing": ["data.transforms.3.p=0"],
+        "half the margin": ["losses.0.margin=0.2"],
+        "scale 30": ["losses.0.scale=30"],
+        "light triplets": ["losses.1.weight=1"],
+        "shorter mean": ["train.ema_decay=0.99"],
+        "half as fast": ["train.base_lr_mult=0.05"],
+        "twice as fast": ["train.base_lr_mult=0.2"],
+        "all at once": ["train.fixbase_epochs=0"],
+    },
+}
+"""Of each preset the parts by name, and what takes each away; HALF and LATE: two and three quarters of the epochs."""
 
 
 def list_people(data: ReidData, table: Path) -> None:
@@ -72,15 +85,20 @@ def list_people(data: ReidData, table: Path) -> None:
             rows.writerow([Path(str(sample.image)).resolve(), sample.identity, sample.camera])
 
 
+def preset(options: argparse.Namespace) -> str:
+    return "retail-tuned" if options.weights else "retail-quick"
+
+
 def settings(options: argparse.Namespace, table: Path, name: str) -> list[str]:
     """The keys of one run."""
     people = f"[{{name: csv, file: {table.name}, train_fraction: 0.8}}]"
     sets = [f"data.sources={people}", f"data.targets={people}", f"data.root={table.parent}", f"runs={options.runs}"]
     if options.weights:
-        sets += [*TUNED, f"weights={options.weights}"]
+        sets.append(f"weights={options.weights}")
     sets += options.set
-    epochs = load_config(preset=PRESET, sets=sets).config.train.epochs
-    return [*sets, f"train.eval_every={epochs}", *(at_drops(change, epochs) for change in CHANGES[name])]
+    epochs = load_config(preset=preset(options), sets=sets).config.train.epochs
+    changes = CHANGES[preset(options)][name]
+    return [*sets, f"train.eval_every={epochs}", *(at_drops(change, epochs) for change in changes)]
 
 
 def at_drops(change: str, epochs: int) -> str:
@@ -88,11 +106,11 @@ def at_drops(change: str, epochs: int) -> str:
     return change.replace("HALF", str(epochs // 2)).replace("LATE", str(3 * epochs // 4))
 
 
-def train(folder: Path, sets: list[str]) -> None:
+def train(name: str, folder: Path, sets: list[str]) -> None:
     """Train it, go on with it, or leave it as it is where it was finished."""
     steps = ["--resume", str(folder)]
     if not (folder / "weights" / "last.pt").exists():
-        steps = ["--preset", PRESET, "--run", folder.name, "--exist-ok"]
+        steps = ["--preset", name, "--run", folder.name, "--exist-ok"]
         steps += [word for each in sets for word in ("--set", each)]
     elif finished(folder):
         return
@@ -110,8 +128,8 @@ def finished(folder: Path) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, help="folder that holds market1501")
-    parser.add_argument("--weights", type=Path, help="of retail-0267, to start from")
-    parser.add_argument("--only", nargs="+", choices=CHANGES, default=list(CHANGES), metavar="PART")
+    parser.add_argument("--weights", type=Path, help="to start from: retail-tuned in place of retail-quick")
+    parser.add_argument("--only", nargs="+", metavar="PART", help="see --list")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="for all runs")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("--runs", type=Path, default=Path("runs/recipe"))
@@ -119,22 +137,25 @@ def main() -> None:
     add_json(parser)
     options = parser.parse_args()
     if options.list:
-        for name, changes in CHANGES.items():
+        for name, changes in CHANGES[preset(options)].items():
             print(f"{name:16} {' '.join(changes)}")
         return
+    known = CHANGES[preset(options)]
+    for name in options.only or ():
+        if name not in known:
+            raise ConfigError(f"'{name}' is no part of {preset(options)}", suggestion(name, known, "see --list"))
     if not options.root:
         raise NotHere("trainings of hours, which are made when they are asked for", "name the images with --root")
     options.runs = options.runs.resolve()
     options.runs.mkdir(parents=True, exist_ok=True)
     report, table = Report(options.json), options.runs / "people.csv"
     list_people(load_dataset("market1501", options.root), table)
-    names = list(dict.fromkeys([RECIPE, *options.only]))
+    names = list(dict.fromkeys([RECIPE, *(options.only or known)]))
     folders = [options.runs / name.replace(" ", "-") for name in names]
     with ThreadPoolExecutor(options.jobs) as pool:
         # Asked for all results, of which the first error is one.
-        list(pool.map(train, folders, [settings(options, table, name) for name in names]))
-    start = f"from {options.weights.name}" if options.weights else "from scratch"
-    add_runs(report, f"{PRESET} {start}, tested on people of the training images who were held out", folders)
+        list(pool.map(partial(train, preset(options)), folders, [settings(options, table, name) for name in names]))
+    add_runs(report, f"{preset(options)}, tested on people of the training images who were held out", folders)
     report.finish()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -33,6 +34,8 @@ from reidctl.training.processes import ALONE, Processes
 from reidctl.training.sharpness import at_the_peak
 from reidctl.training.teacher import Teacher
 from reidctl.weights import Report, load_weights
+
+logger = logging.getLogger(__name__)
 
 
 class Run:
@@ -72,6 +75,8 @@ class Run:
         self.loaded: Report | None = None
         if config.weights is not None and not resumed:
             self.loaded = load_weights(self.model, config.weights, allow_partial=config.allow_partial)
+        elif not resumed and config.train.base_lr_mult < 1 and not config.model.parameters.get("pretrained"):
+            logger.warning("train.base_lr_mult %g is for trained weights: none are given", config.train.base_lr_mult)
         self.memory_format = torch.channels_last if config.train.channels_last else torch.contiguous_format
         self.networks.to(memory_format=self.memory_format).to(self.device)
         self.learners = self._learners(objectives)

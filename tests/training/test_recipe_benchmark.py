@@ -59,14 +59,19 @@ def test_without_images_it_says_so_and_trains_nothing() -> None:
     assert done.stderr.startswith("not measured: trainings of hours")
 
 
-@pytest.mark.parametrize("tuned", [False, True])
+@pytest.mark.parametrize("preset", ["retail-quick", "retail-tuned"])
 def test_every_part_that_is_taken_away_leaves_a_valid_configuration_that_differs(
-    tuned: bool, monkeypatch: pytest.MonkeyPatch
+    preset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(SCRIPT.parent)
     script = runpy.run_path(str(SCRIPT))
-    always = script["TUNED"] if tuned else []
-    recipe = load_config(preset="retail-quick", sets=always).config
-    for name, changes in script["CHANGES"].items():
-        sets = [*always, *(script["at_drops"](change, 4) for change in changes)]
-        assert (load_config(preset="retail-quick", sets=sets).config == recipe) == (name == "recipe"), name
+    recipe = load_config(preset=preset).config
+    for name, changes in script["CHANGES"][preset].items():
+        found = load_config(preset=preset, sets=[script["at_drops"](change, 4) for change in changes]).config
+        assert (found == recipe) == (name == "recipe"), name
+
+
+def test_a_part_that_is_none_is_refused(tmp_path: Path) -> None:
+    done = run("--root", str(tmp_path), "--only", "no colour")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "not measured: 'no colour' is no part of retail-quick; did you mean 'no colours'?\n"

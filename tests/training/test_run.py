@@ -62,6 +62,14 @@ def _joined(batches: list[Batch]) -> Batch:
     return Batch(images, labels, [index for batch in batches for index in batch.indices])
 
 
+@pytest.mark.parametrize("share", [0.1, 1.0])
+def test_rates_for_trained_layers_without_trained_weights_are_told(
+    runs: Path, share: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    Run(tiny_config(runs, train_base_lr_mult=share))
+    assert ("train.base_lr_mult 0.1 is for trained weights: none are given" in caplog.text) == (share < 1)
+
+
 @pytest.mark.parametrize("rho", [None, 0.05])
 def test_accumulated_batches_are_one_large_batch_where_losses_are_means(runs: Path, rho: float | None) -> None:
     config = tiny_config(runs, **PLAIN, train_accumulate=3, train_clip_norm=0.1, train_sam_rho=rho)
