@@ -88,10 +88,15 @@ def ir(
 
     for suffix in (".xml", ".bin"):
         refuse_existing(folder / f"{model.stem}{suffix}", force)
-    if (weights == "int8") != (calib is not None):
-        raise ConfigError("--weights int8 and --calib go together", "write --weights int8 --calib FOLDER")
-    if max_drop and not calib:
-        raise ConfigError("--max-drop is about what --weights int8 loses", "leave it out, or add --weights int8")
+    if weights != "int8" and (calib or max_drop):
+        named = "--calib" if calib else "--max-drop"
+        raise ConfigError(f"{named} is about --weights int8 alone", "leave it out, or add --weights int8")
+    if weights == "int8" and not (calib or data):
+        raise ConfigError(
+            "--weights int8: no images to quantise on", "write --calib FOLDER, or name a test: --data NAME"
+        )
+    if weights == "int8":
+        calib = calib or data[0]
     known = _calibration(calib, root) if calib else None
     goal = _goal(max_drop, known, data, root) if known else None
     told: list[Exported] = []
@@ -130,7 +135,9 @@ def _calibration(text: str, root: Path | None) -> ReidData:
         return ReidData("calibration", train=tuple(replace(s, identity=0) for s in listed_images(Path(text))))
     data = open_data(text, root or DEFAULT_ROOT)
     if not data.train:
-        raise ConfigError(f"--calib {text}: the data set has no training images", "name another, or a folder of images")
+        raise ConfigError(
+            f"{text}: the data set has no training images to quantise on", "name others: --calib FOLDER|NAME"
+        )
     return data
 
 

@@ -10,14 +10,15 @@ MAX_DROP = "mAP=0.005"
 
 Weights = Annotated[
     Literal["fp32", "fp16", "int8"],
-    typer.Option("--weights", help="fp16 halves the file; int8 quantises weights and maps, and needs --calib."),
+    typer.Option("--weights", help="fp16 halves the file; int8 quantises weights and maps."),
 ]
 Calibration = Annotated[
     str | None,
     typer.Option(
         "--calib",
         metavar="FOLDER|NAME[=DIR]",
-        help="Images like those it will see, to quantise on: a folder, or a data set's training images.",
+        help="Images like those it will see, to quantise on: a folder, or a data set's training images, by itself "
+        "those of --data.",
         show_default=False,
     ),
 ]

@@ -24,11 +24,11 @@ class Tolerance:
 
 TOLERANCES = {
     "f32": Tolerance(0.99999, 0.999999, 1e-3, 0.0005, "the same arithmetic in another order: the last digits differ"),
-    "f16": Tolerance(0.9999, 0.99999, 0.03, 0.001, "weights of 11 significant bits; measured: 0.99996, 0.999996, 0.01"),
+    "f16": Tolerance(0.999, 0.99999, 0.1, 0.001, "weights of 11 significant bits; measured: 0.99987, 0.999996, 0.04"),
     "bf16": Tolerance(0.998, 0.999, 0.15, 0.005, "numbers of 8 significant bits; measured: 0.9990, 0.9997, 0.05"),
     "int8": Tolerance(0.85, 0.97, 0.6, 0.02, "weights and maps of 256 levels; measured: 0.905, 0.988, 0.41"),
 }
-"""By the coarser of two precisions, from the finest to the coarsest; measured on networks of the Open Model Zoo."""
+"""By the coarser of two precisions, from the finest to the coarsest; measured on networks of the Open Model Zoo and a small one of ours."""
 
 
 def coarsest(*precisions: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -9,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
+from reidctl.errors import InputError
 from tests.conftest import Cli, Result
 from tests.runtimes.artefacts import colour_info, colour_onnx, colour_xml
 
@@ -120,9 +122,9 @@ def test_a_device_that_is_not_there(cli: Cli, colour: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--calib", "x"], "--weights int8 and --calib go together"),
-        (["--weights", "int8"], "--weights int8 and --calib go together"),
-        (["--max-drop", "mAP=0.1"], "--max-drop is about what --weights int8 loses"),
+        (["--calib", "x"], "--calib is about --weights int8 alone"),
+        (["--max-drop", "mAP=0.1"], "--max-drop is about --weights int8 alone"),
+        (["--weights", "int8"], "--weights int8: no images to quantise on"),
         (["--no-verify", "--images", "x"], "--no-verify compares nothing"),
         (["--images", "x", "--data", "synthetic"], "--images and --data both choose the images"),
     ],
@@ -130,6 +132,22 @@ def test_a_device_that_is_not_there(cli: Cli, colour: Path) -> None:
 def test_options_that_contradict_each_other(cli: Cli, colour: Path, out: Path, options: list[str], words: str) -> None:
     one_line(cli("export", "ir", colour, "-o", out, *options), words)
     assert list(out.iterdir()) == []
+
+
+def test_int8_is_made_from_the_training_images_of_its_test(
+    cli: Cli, colour: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def made(*arguments: Any, **options: Any) -> Path:
+        asked.update(options)
+        raise InputError("seen")
+
+    monkeypatch.setattr("reidctl.export.export_ir", made)
+    line = ("export", "ir", colour, "-o", out, "--weights", "int8", "--data")
+    one_line(cli(*line, "{name: synthetic, train_identities: 3, test_identities: 2}"), "seen")
+    assert {sample.identity for sample in asked["calibration"]} == {0, 1, 2}
+    assert len({sample.identity for sample in asked["goal"].target.query}) == 2
 
 
 @pytest.mark.parametrize("bound", ["mAP", "mAP=x", "mAP=-0.1", "rank5=0.1", "mAP=1"])
