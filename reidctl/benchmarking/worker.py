@@ -32,7 +32,7 @@ class Job:
     """What to measure: an artefact through a runtime, on batches of pictures, for some seconds.
 
     compiled: PyTorch's network compiled; streams: how many the engine computes side by side, None for its own choice;
-    samples: the files that `frames` and `jpeg` start from; subnormals: as OpenVINO treats them by default.
+    samples: the files that `frames` and `jpeg` start from.
     """
 
     path: Path
@@ -46,7 +46,6 @@ class Job:
     streams: int | None = None
     start: str = "ready"
     samples: tuple[Sample, ...] = ()
-    subnormals: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,6 @@ def _open(job: Job) -> Any:
     if job.hint == "throughput" and "hint" not in known:
         raise InputError(f"runtime {job.runtime} runs one batch at a time")
     wanted = {"hint": job.hint, "chunk": job.batch, "streams": job.streams, "compile": job.compiled}
-    wanted["subnormals"] = job.subnormals
     spec = Spec(name=job.runtime, **{key: value for key, value in wanted.items() if key in known})
     embedder = runtimes.build(spec, path=job.path, device=job.device, precision=job.precision)
     fixed = getattr(embedder, "batch", None)

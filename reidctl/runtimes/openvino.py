@@ -32,13 +32,6 @@ Streams = Annotated[
     Ge(1),
     Field(description="requests computed side by side on a share of the cores each; None: the hint's"),
 ]
-Subnormals = Annotated[
-    bool,
-    Field(
-        description="compute with numbers below 1.2e-38, too, as OpenVINO does unless it is told not to; "
-        "processors of Intel take over a hundred cycles for each"
-    ),
-]
 Said = Annotated[Foreign, Field(description="what a file takes that does not say so itself")]
 Extension = Annotated[Path | None, Field(description="library with operations that OpenVINO does not have itself")]
 
@@ -49,7 +42,6 @@ class OpenVINORuntime:
     uint8 RGB goes in as it is and is converted in the compiled graph. Without a precision the graph computes in f32:
     OpenVINO's own choice is bf16 on many CPUs, which moves embeddings. A graph is compiled for each size of batch that
     comes, never for a free one: that is 5 to 20 % faster, and INT8 graphs with a free batch can crash a CPU with AMX.
-    A CPU takes numbers without a normal float32 for 0 unless `subnormals` is set.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".xml", ".onnx")
@@ -61,7 +53,6 @@ class OpenVINORuntime:
         foreign: Said = Foreign(),  # noqa: B008 - frozen
         extension: Extension = None,
         streams: Streams = None,
-        subnormals: Subnormals = False,
         *,
         path: Path,
         device: str,
@@ -80,7 +71,6 @@ class OpenVINORuntime:
             "PERFORMANCE_HINT": hint.upper(),
             "INFERENCE_PRECISION_HINT": self.precision,
             **({} if streams is None else {"NUM_STREAMS": streams}),
-            **({"CPU_DENORMALS_OPTIMIZATION": not subnormals} if self.device == "CPU" else {}),
         }
         self._graph = _taking_pictures(graph, embedding_output(graph, path, foreign.output), self.info)
         self.chunk = self.batch or chunk

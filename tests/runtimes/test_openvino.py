@@ -281,10 +281,3 @@ def test_published_networks_open(name: str, real_data: Path, caplog: pytest.LogC
         embedder = open_embedder(real_data / "models" / "omz" / name)
     assert (embedder.info.image.size, embedder.info.embedding_dim) == ((256, 128), 256)
     assert np.isfinite(embedder.embed_batch(pictures(3, 256, 128))).all()
-
-
-@pytest.mark.parametrize("kept", [False, True])
-def test_a_cpu_takes_subnormal_numbers_for_0_unless_told_otherwise(tmp_path: Path, kept: bool) -> None:
-    runtime = opened(colour_onnx(tmp_path / "colour.onnx"), subnormals=kept)
-    compiled = runtime._queue(1)[0].get_compiled_model()
-    assert compiled.get_property("CPU_DENORMALS_OPTIMIZATION") is not kept
