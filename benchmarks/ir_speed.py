@@ -7,10 +7,10 @@ The published person-reidentification-retail-0287 and our export of the same arc
 published 0267 ONNX file, fp32 weights and INT8 of each, in every arithmetic; what this CPU has no instructions for is
 a row that says so. All are measured as `reidctl bench` does under its throughput hint, each in a process of its own,
 in turns; ratios are medians over the turns of ratios within a turn. All take one image at a time, as the published
-files do, and ours 8 in further rows. Published weights have channels that died: what is computed from them is subnormal,
-which processors of Intel take long for, and ours leaves it out. Cosines are to the same file's f32 embeddings of the
-queries, INT8 to its architecture's fp32 file; the relative error, too, which `verify` has a tolerance for. mAP and
-rank-1 are of market1501-dev, whose training images calibrate our INT8.
+files do, and ours 8 in further rows. Published weights have channels that died: what is computed from them is
+subnormal, which processors of Intel take long for, and ours leaves it out. Cosines are to the same file's f32
+embeddings of the queries, INT8 to its architecture's fp32 file; the relative error, too, which `verify` has a
+tolerance for. mAP and rank-1 are of market1501-dev, whose training images calibrate our INT8.
 """
 
 from __future__ import annotations
