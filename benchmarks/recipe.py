@@ -7,10 +7,9 @@
     python benchmarks/recipe.py --root data --list                              the parts
 
 No test set decides: of the training people of data/market1501 every fifth, drawn by lot, is held out, and runs are
-tested on those, parted as the data set `csv` does. Trainings take hours in all, so they can be
-stopped: one that was finished is kept, one that was under way goes on. --runs is the folder they lie in; runs of other
-settings want another one. --set is for all of them. Each run has its own random numbers, so differences of half a
-point say nothing.
+tested on those, parted as the data set `csv` does. Trainings take hours in all, so they can be stopped: one that was
+finished is kept, one that was under way goes on. --runs is the folder they lie in; runs of other settings want another
+one. --set is for all of them.
 """
 
 from __future__ import annotations
@@ -36,17 +35,15 @@ if TYPE_CHECKING:
     from reidctl.types import ReidData
 
 RECIPE = "recipe"
-ORDER = ["data.sampler=random", "losses.1.weight=0"]
-DROPS = ["train.schedule=multi_step", "train.milestones=[HALF, LATE]"]
 ALIKE = {
     RECIPE: [],
     "no crop": ["data.transforms.0.p=0"],
     "no flip": ["data.transforms.2.p=0"],
     "hard labels": ["losses.0.label_smoothing=0"],
     "no triplets": ["losses.1.weight=0"],
-    "any order": ORDER,
+    "any order": ["data.sampler=random", "losses.1.weight=0"],
     "cameras alike": ["data.sampler=balanced"],
-    "two drops": DROPS,
+    "two drops": ["train.schedule=multi_step", "train.milestones=[HALF, LATE]"],
     "no warm-up": ["train.warmup_epochs=0"],
     "no mean": ["train.ema_decay=null"],
 }

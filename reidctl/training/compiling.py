@@ -57,12 +57,12 @@ def forward_of(
     A second batch size compiles once more, for any size; a third does not. Under `auto` a network that does not
     compile runs as it is, with a warning; ConfigError for one that was told to compile and cannot.
     """
+    graphs = graphs and device.type == "cuda"
     if wanted is False or (wanted == "auto" and not worth_it):
-        return Graphed(model) if graphs and device.type == "cuda" else model
+        return Graphed(model) if graphs else model
     if not has_compiler(device):
         raise ConfigError("train.compile: no C++ compiler here", "install g++ or clang, or set train.compile to false")
-    mode = "reduce-overhead" if graphs and device.type == "cuda" else None
-    return _Compiled(model, required=wanted is True, mode=mode)
+    return _Compiled(model, required=wanted is True, mode="reduce-overhead" if graphs else None)
 
 
 def is_compiled(forward: Forward) -> bool:

@@ -38,22 +38,18 @@ class Graphed:
         return self._forward(images)
 
     def _state_for(self, images: Tensor) -> Hashable:
-        lower = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else None
         learning = tuple(parameter.requires_grad for parameter in self._model.parameters())
-        return images.shape, images.stride(), lower, learning, tuple(each.training for each in self._model.modules())
+        return images.shape, images.stride(), _lower(), learning, tuple(each.training for each in self._model.modules())
 
     def _recorded(self, images: Tensor) -> Forward:
         """The passes as a recording, after which statistics and random states are what they were before."""
         buffers = [(buffer, buffer.clone()) for buffer in self._model.buffers()]
         random = torch.cuda.get_rng_state()
-        lower = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else None
+        whole = _Pass(self._model, _lower())
         try:
             with torch.autocast("cuda", enabled=False, cache_enabled=False):
                 recorded = cast(
-                    "Forward",
-                    torch.cuda.make_graphed_callables(
-                        _Pass(self._model, lower), (images.clone(),), allow_unused_input=True
-                    ),
+                    "Forward", torch.cuda.make_graphed_callables(whole, (images.clone(),), allow_unused_input=True)
                 )
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError):
@@ -66,6 +62,11 @@ class Graphed:
             for buffer, before in buffers:
                 buffer.copy_(before)
         return recorded
+
+
+def _lower() -> torch.dtype | None:
+    """The type that a GPU computes in here where it is not f32."""
+    return torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else None
 
 
 class _Pass(nn.Module):
