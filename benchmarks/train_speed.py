@@ -23,6 +23,7 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -218,7 +219,7 @@ def figures(turns: list[dict[str, Any]]) -> dict[str, Any]:
     return found | {"memory_mib": max(turn["memory_mib"] for turn in turns), "gpu_mib": found["gpu_mib"] or None}
 
 
-def alone(options: argparse.Namespace, preset: str, report: Report) -> list[dict[str, Any]]:
+def alone(options: argparse.Namespace, preset: str, report: Report) -> Iterator[dict[str, Any]]:
     """A row for every batch and way; what ends before it has measured becomes a note."""
     every = list(product(options.batch, options.ways))
     with tempfile.TemporaryDirectory() as cache, ThreadPoolExecutor(len(every)) as pool:
@@ -229,14 +230,11 @@ def alone(options: argparse.Namespace, preset: str, report: Report) -> list[dict
                 loops[each] = coming.result()
             except Ended:
                 report.note(f"{preset}, {each[0]}, {each[1]}: cannot be had on this machine.")
-        turns = [{each: loops[each].turn() for each in loops} for _ in range(options.turns)]
-        for one in loops.values():
+        turns = [{each: one.turn() for each, one in loops.items()} for _ in range(options.turns)]
+        for (batch, way), one in loops.items():
+            row = {"preset": preset, "batch": batch, "way": way, "first_s": one.first}
+            yield row | figures([turn[batch, way] for turn in turns])
             one.close()
-    return [
-        {"preset": preset, "batch": batch, "way": way, "first_s": one.first}
-        | figures([turn[batch, way] for turn in turns])
-        for (batch, way), one in loops.items()
-    ]
 
 
 def on_gpu(options: argparse.Namespace) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from typing import NamedTuple
 
 FEATURES = (
@@ -24,7 +25,10 @@ INT8 = frozenset({"avx_vnni", "avx512_vnni", "amx_int8"})
 
 
 class Processor(NamedTuple):
-    """name: in its maker's words; cores: logical ones; features: those of FEATURES it has, none where nobody tells."""
+    """name: in its maker's words; cores: logical ones that this process may use.
+
+    features: those of FEATURES it has, none where nobody tells.
+    """
 
     name: str
     cores: int | None
@@ -55,4 +59,9 @@ def processor() -> Processor:
                     break
     except OSError:
         pass  # Only Linux lists the flags there.
-    return Processor(name, os.cpu_count(), tuple(flag for flag in FEATURES if flag in flags))
+    return Processor(name, _cores(), tuple(flag for flag in FEATURES if flag in flags))
+
+
+def _cores() -> int | None:
+    # Only Linux lets a process be bound to some of them (taskset, containers).
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()

@@ -1,4 +1,5 @@
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,13 +11,20 @@ from reidctl.processor import Processor, processor
 def test_this_machine_is_told() -> None:
     found = processor()
     assert found.name
-    assert found.cores == os.cpu_count()
+    assert found.cores
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the instructions of its processor")
 def test_features_are_those_that_linux_lists() -> None:
     words = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
     assert all((feature in words) == (feature in processor().features) for feature in ("avx2", "avx512f", "amx_bf16"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux binds a process to some cores")
+def test_cores_are_those_that_a_process_may_use() -> None:
+    bound = f"import os; os.sched_setaffinity(0, [{min(os.sched_getaffinity(0))}])"
+    told = "from reidctl.processor import processor; print(processor().cores)"
+    assert subprocess.check_output([sys.executable, "-c", f"{bound}; {told}"], text=True).split() == ["1"]
 
 
 @pytest.mark.parametrize(

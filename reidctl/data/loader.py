@@ -67,6 +67,8 @@ class TrainBatches:
         self._images = AugmentedImages(Files(samples), self._names, transforms, sampler.seed)
         self._workers, self._pin_memory, self._cache = workers, pin_memory, cache
         self._reader: BatchReader | None = None
+        self._stream: Iterator[tuple[list[Draw], Tensor]] = iter(())
+        self._next: tuple[int, int] | None = None
 
     def steps(self, epoch: int) -> int:
         """The number of batches of `epoch`, from 0."""
@@ -77,13 +79,25 @@ class TrainBatches:
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The batches of `epoch` from number `first`; those before it are not read.
 
-        Raises the ReidError of the first image that cannot be read or augmented, whichever process met it.
+        The workers go on to the next epoch meanwhile. Raises the ReidError of the first image that cannot be read or
+        augmented, whichever process met it.
         """
-        size, draws = self._sampler.batch_size, self.draws(epoch)
-        batches = [draws[start : start + size] for start in range(first * size, len(draws), size)]
-        for images, batch in zip(self._open().read(batches), batches, strict=True):
-            indices = [draw.sample for draw in batch]
+        steps = self.steps(epoch)
+        for step in range(first, steps):
+            if self._next != (epoch, step):
+                self._stream = self._open().read(self._from(epoch, step))
+            self._next = None
+            draws, images = next(self._stream)
+            self._next = (epoch, step + 1) if step + 1 < steps else (epoch + 1, 0)
+            indices = [draw.sample for draw in draws]
             yield Batch(images.permute(0, 3, 1, 2), self._labels[indices], indices)
+
+    def _from(self, epoch: int, first: int) -> Iterator[list[Draw]]:
+        """What the batches show, epoch after epoch, from batch `first` of `epoch` on."""
+        size = self._sampler.batch_size
+        while draws := self.draws(epoch):
+            yield from (draws[start : start + size] for start in range(first * size, len(draws), size))
+            epoch, first = epoch + 1, 0
 
     def draws(self, epoch: int) -> list[Draw]:
         """What `epoch` shows, batch after batch."""
@@ -98,6 +112,7 @@ class TrainBatches:
 
     def close(self) -> None:
         """End the worker processes; the next epoch would start new ones."""
+        self._next = None
         if self._reader:
             self._reader.close()
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,14 @@ from reidctl.registry import transforms
 
 Pixels = NDArray[np.uint8]
 Transform = Callable[[Image.Image], Image.Image]
+Task = tuple[int, int, list[Draw]]
+"""Where a worker writes images, a slot and its row from which on, and which."""
+
+PART = 64
+"""Images that a worker makes at a time, at most."""
+
 AHEAD = 2
-"""Batches that each worker may be ahead of the one that is asked for."""
+"""Parts that each worker may be ahead of the one that is asked for."""
 
 
 class AugmentedImages:
@@ -75,35 +83,32 @@ class AugmentedImages:
 
 
 class BatchReader:
-    """Reads batches of one size with worker processes, which outlive the epochs, or without (workers = 0).
+    """Reads batches of one size with worker processes, which outlive what they read, or without (workers = 0).
 
     The workers write into slots of memory that is shared with them from the start: to share each batch by itself, as
-    torch does, takes a fifth of all the time, because the system clears its pages and maps them twice.
+    torch does, takes a fifth of all the time, because the system clears its pages and maps them twice. Several of them
+    make a large batch, so that a small data set, which has few such batches, keeps all of them busy.
     """
 
     def __init__(self, images: AugmentedImages, *, workers: int = 0, pin_memory: bool = False) -> None:
         self._images, self._workers, self._pin_memory = images, workers, pin_memory
-        self._tasks: list[tuple[int, list[Draw]]] = []
         self._slots = torch.empty(0)
+        self._begun: deque[tuple[list[Draw], int]] = deque()
+        self._left = _Left()
         self._loader: DataLoader[ReidError | None] | None = None
 
-    def read(self, batches: Sequence[list[Draw]]) -> Iterator[Tensor]:
-        """[B, H, W, 3] uint8 of each batch, in order.
+    def read(self, batches: Iterable[list[Draw]]) -> Iterator[tuple[list[Draw], Tensor]]:
+        """Each batch and its images [B, H, W, 3] uint8, in order; what was read before may be left unfinished.
 
-        Raises the ReidError of the first image that cannot be read or augmented, whichever process met it.
+        The workers are ahead of what is asked for. Raises the ReidError of the first image that cannot be read or
+        augmented, whichever process met it, where its batch is asked for.
         """
-        if not batches:
+        batches = iter(batches)
+        first = next(batches, None)
+        if first is None:
             return
-        if not self._workers:
-            yield from self._read_here(batches)
-            return
-        loader = self._open(batches[0])
-        self._tasks[:] = [(number % len(self._slots), draws) for number, draws in enumerate(batches)]
-        for (slot, _), error in zip(self._tasks, loader, strict=True):
-            if error is not None:
-                self.close()
-                raise error
-            yield self._empty(self._slots.shape[1:]).copy_(self._slots[slot])
+        read = self._read_ahead if self._workers else self._read_here
+        yield from read(chain([first], batches), self._shape(first))
 
     def close(self) -> None:
         """End the worker processes; the next batch would start new ones.
@@ -112,21 +117,40 @@ class BatchReader:
         """
         self._loader = None
 
-    def _read_here(self, batches: Sequence[list[Draw]]) -> Iterator[Tensor]:
-        shape = self._shape(batches[0])
+    def _read_here(self, batches: Iterator[list[Draw]], shape: Sequence[int]) -> Iterator[tuple[list[Draw], Tensor]]:
         for draws in batches:
             batch = self._empty(shape)
             self._images.fill(draws, batch.numpy())
-            yield batch
+            yield draws, batch
 
-    def _open(self, batch: list[Draw]) -> DataLoader[ReidError | None]:
+    def _read_ahead(self, batches: Iterator[list[Draw]], shape: Sequence[int]) -> Iterator[tuple[list[Draw], Tensor]]:
+        parts = -(-shape[0] // PART)
+        loader = self._open(shape, parts)
+        self._begun.clear()
+        self._left.tasks = self._tasks(batches)
+        done = iter(loader)
+        while errors := list(islice(done, parts)):
+            draws, slot = self._begun.popleft()
+            if error := next(filter(None, errors), None):
+                self.close()
+                raise error
+            yield draws, self._empty(shape).copy_(self._slots[slot])
+
+    def _tasks(self, batches: Iterator[list[Draw]]) -> Iterator[Task]:
+        for number, draws in enumerate(batches):
+            slot = number % len(self._slots)
+            self._begun.append((draws, slot))
+            for start in range(0, len(draws), PART):
+                yield slot, start, draws[start : start + PART]
+
+    def _open(self, shape: Sequence[int], parts: int) -> DataLoader[ReidError | None]:
         if self._loader is None:
-            # The batch that is asked for is copied before another is given out, so one more than are under way.
-            self._slots = _shared((AHEAD * self._workers + 1, *self._shape(batch)))
+            # Those of parts that are under way, and the one that is copied before another part is given out.
+            self._slots = _shared((-(-AHEAD * self._workers // parts) + 1, *shape))
             self._loader = DataLoader(
                 _Filling(self._images, self._slots),
                 batch_size=None,
-                sampler=_Left(self._tasks),
+                sampler=self._left,
                 num_workers=self._workers,
                 prefetch_factor=AHEAD,
                 collate_fn=_unchanged,
@@ -142,21 +166,17 @@ class BatchReader:
         return torch.empty(tuple(shape), dtype=torch.uint8, pin_memory=self._pin_memory)
 
 
-class _Left(Sampler[tuple[int, list[Draw]]]):
-    """What is left of the current epoch: a list that changes, because the loader and its workers outlive the epochs."""
+class _Left(Sampler[Task]):
+    """What is left to read: tasks that are replaced, because the loader and its workers outlive them."""
 
-    def __init__(self, tasks: list[tuple[int, list[Draw]]]) -> None:
-        self._tasks = tasks
+    tasks: Iterator[Task] = iter(())
 
-    def __iter__(self) -> Iterator[tuple[int, list[Draw]]]:
-        return iter(self._tasks)
-
-    def __len__(self) -> int:
-        return len(self._tasks)
+    def __iter__(self) -> Iterator[Task]:
+        return self.tasks
 
 
 class _Filling(Dataset["ReidError | None"]):
-    """(slot, draws) -> None once their images stand in that slot, or the error that one of them caused.
+    """A task -> None once its images stand in their rows of that slot, or the error that one of them caused.
 
     An error is returned, not raised: raised in a worker it would reach the caller as text with a traceback.
     """
@@ -164,10 +184,10 @@ class _Filling(Dataset["ReidError | None"]):
     def __init__(self, images: AugmentedImages, slots: Tensor) -> None:
         self._images, self._slots = images, slots
 
-    def __getitem__(self, task: tuple[int, list[Draw]]) -> ReidError | None:
-        slot, draws = task
+    def __getitem__(self, task: Task) -> ReidError | None:
+        slot, start, draws = task
         try:
-            self._images.fill(draws, self._slots[slot].numpy())
+            self._images.fill(draws, self._slots[slot, start : start + len(draws)].numpy())
         except ReidError as error:
             return error
         return None

@@ -44,7 +44,8 @@ class Graphed:
     def _recorded(self, images: Tensor) -> Forward:
         """The passes as a recording, after which statistics and random states are what they were before."""
         buffers = [(buffer, buffer.clone()) for buffer in self._model.buffers()]
-        random = torch.cuda.get_rng_state()
+        generator = torch.cuda.default_generators[images.device.index]
+        random, untouched = generator.get_state(), generator.clone_state()
         whole = _Pass(self._model, _lower())
         try:
             with torch.autocast("cuda", enabled=False, cache_enabled=False):
@@ -57,7 +58,9 @@ class Graphed:
             reason = " ".join(str(error).partition("\n")[0].split())
             logger.warning("%s cannot be recorded and runs as it is: %s", type(self._model).__name__, reason)
             recorded = self._model
-        torch.cuda.set_rng_state(random)
+            # A recording that broke off leaves its generator taking every later draw for one of the recording.
+            generator.graphsafe_set_state(untouched)
+        generator.set_state(random)
         with torch.no_grad():
             for buffer, before in buffers:
                 buffer.copy_(before)

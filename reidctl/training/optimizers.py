@@ -42,7 +42,8 @@ def build_optimizer(config: TrainConfig, parameters: Iterable[Parameter] | list[
         case "radam":
             return RAdam(parameters, rate, config.betas, weight_decay=decay, decoupled_weight_decay=True)
         case "sgd":
-            return SGD(parameters, rate, config.momentum, weight_decay=decay, fused=True)
+            # Not fused: that fails as soon as a layer that was frozen joins those that have momentum.
+            return SGD(parameters, rate, config.momentum, weight_decay=decay)
         case "rmsprop":
             return RMSprop(parameters, rate, RMSPROP_ALPHA, weight_decay=decay, momentum=config.momentum)
 

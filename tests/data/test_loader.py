@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from PIL import Image
 from reidctl.config.schema import DataConfig
 from reidctl.data.draws import derived_seed
 from reidctl.data.loader import Batch, TrainBatches, build_transforms, normalize, train_batches
+from reidctl.data.reading import PART
 from reidctl.data.samplers import SAMPLERS, RandomSampler, build_sampler
 from reidctl.errors import ConfigError, InputError, PluginError
 from reidctl.types import ImageSpec, ReidData, Sample, Spec
@@ -166,6 +169,54 @@ def test_an_epoch_left_early_does_not_spill_into_the_next() -> None:
     expected = _bytes(list(_batches().epoch(1)))
     next(batches.epoch(0))
     assert _bytes(list(batches.epoch(1))) == expected
+
+
+def test_an_epoch_that_begins_again_is_the_same() -> None:
+    batches = _batches(workers=2)
+    expected = _bytes(list(_batches().epoch(0)))
+    _, second = islice(batches.epoch(0), 2)
+    assert _bytes([second]) == expected[1:2]
+    assert _bytes(list(batches.epoch(0))) == expected
+
+
+@pytest.mark.parametrize("size", [PART, PART + 1, 2 * PART + 6])
+def test_workers_share_large_batches(size: int) -> None:
+    samples = [Sample(partial(_solid, k), f"s{k}", k, 0) for k in range(200)]
+    alone, many = (
+        TrainBatches(samples, (Stamp(),), RandomSampler(range(200), size, 1), workers=workers) for workers in (0, 2)
+    )
+    for epoch in range(3):
+        assert _bytes(list(many.epoch(epoch))) == _bytes(list(alone.epoch(epoch)))
+
+
+def test_workers_read_the_next_epoch_before_it_is_asked_for(tmp_path: Path) -> None:
+    def picture(value: int) -> Image.Image:
+        with (tmp_path / "read").open("a") as file:
+            file.write("x")
+        return _solid(value)
+
+    samples = [Sample(partial(picture, k), f"s{k}", k, 0) for k in range(4)]
+    batches = _batches((), workers=1, samples=samples)
+    list(batches.epoch(0))
+    deadline = time.monotonic() + 60
+    # One in this process for the size, four of this epoch; the worker then is two batches ahead.
+    while (tmp_path / "read").stat().st_size < 1 + 4 + 2 * 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (tmp_path / "read").stat().st_size == 1 + 4 + 2 * 4
+    batches.close()
+
+
+def test_an_image_of_the_next_epoch_that_cannot_be_read_does_not_disturb_this_one(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"not a picture")
+    unseen = set(range(22)) - {draw.sample for draw in _batches().draws(0)}
+    assert unseen & {draw.sample for draw in _batches().draws(1)}
+    samples = [Sample(broken, "broken", 0, 0) if k in unseen else sample for k, sample in enumerate(SAMPLES)]
+    batches = _batches(workers=2, samples=samples)
+    for _ in range(2):
+        assert len(list(batches.epoch(0))) == 5
+        with pytest.raises(InputError, match=r"broken\.jpg"):
+            list(batches.epoch(1))
 
 
 def test_reading_leaves_the_callers_random_numbers_alone() -> None:

@@ -8,7 +8,7 @@ from torch import nn
 from reidctl.errors import ConfigError, InputError
 from reidctl.runtimes.fusing import fuse_batch_norms
 from reidctl.runtimes.network import NetworkEmbedder, preset_checkpoint
-from tests.runtimes.artefacts import MEAN, STD, Colours, Real, held, pictures
+from tests.runtimes.artefacts import MEAN, STD, Real, held, pictures
 
 
 def norms(network: nn.Module) -> int:
@@ -93,8 +93,8 @@ def test_a_preset_draws_its_weights_without_disturbing_others() -> None:
 
 @pytest.mark.gpu
 def test_a_gpu_gives_what_the_cpu_gives() -> None:
-    images = pictures(4)
+    checkpoint, images = held(), pictures(4)
     cpu, gpu = (
-        NetworkEmbedder(held(Colours()), device=name, precision=None).embed_batch(images) for name in ("cpu", "cuda")
+        NetworkEmbedder(checkpoint, device=name, precision=None).embed_batch(images) for name in ("cpu", "cuda")
     )
     np.testing.assert_allclose(gpu, cpu, rtol=1e-4, atol=1e-4)

@@ -89,6 +89,7 @@ def test_a_network_that_cannot_be_recorded_runs_as_it_is(caplog: pytest.LogCaptu
     assert len(caplog.records) == 1
     torch.testing.assert_close(found[0], Asking().cuda()(images))
     torch.testing.assert_close(found[1], found[0])
+    assert torch.rand(1, device="cuda") != torch.rand(1, device="cuda")
 
 
 @pytest.mark.gpu

@@ -68,6 +68,19 @@ def test_a_frozen_weight_does_not_decay(name: str) -> None:
     assert frozen.tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("name", FIRST)
+def test_a_weight_that_thaws_takes_its_first_step_beside_one_that_learned_before(name: str) -> None:
+    early, late = (Parameter(torch.tensor([WEIGHT], dtype=torch.float64)) for _ in range(2))
+    config = TrainConfig(optimizer=name, lr=RATE, weight_decay=DECAY, momentum=0.5, betas=(0.0, 0.5))
+    optimizer = build_optimizer(config, [early, late])
+    early.grad = torch.full_like(early, GRADIENT)
+    optimizer.step()
+    assert late.item() == WEIGHT
+    late.grad = torch.full_like(late, GRADIENT)
+    optimizer.step()
+    assert late.item() == pytest.approx(FIRST[name], abs=1e-6)
+
+
 def test_groups_hold_every_parameter_once_and_losses_learn_at_the_full_rate() -> None:
     model, losses = Tiny(image_size=(32, 16)), Linear(embedding_dim=6, num_classes=3)
     everything = {id(p) for p in [*model.parameters(), *losses.parameters()]}
