@@ -72,9 +72,7 @@ class TrainBatches:
 
     def steps(self, epoch: int) -> int:
         """The number of batches of `epoch`, from 0."""
-        if self._sampler.epoch != epoch:
-            self._sampler.set_epoch(epoch)
-        return len(self._sampler) // self._sampler.batch_size
+        return _steps(self._sampler, epoch)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The batches of `epoch` from number `first`; those before it are not read.
@@ -85,26 +83,16 @@ class TrainBatches:
         steps = self.steps(epoch)
         for step in range(first, steps):
             if self._next != (epoch, step):
-                self._stream = self._open().read(self._from(epoch, step))
+                self._stream = self._open().read(_onward(self._sampler, epoch, step))
             self._next = None
             draws, images = next(self._stream)
             self._next = (epoch, step + 1) if step + 1 < steps else (epoch + 1, 0)
             indices = [draw.sample for draw in draws]
             yield Batch(images.permute(0, 3, 1, 2), self._labels[indices], indices)
 
-    def _from(self, epoch: int, first: int) -> Iterator[list[Draw]]:
-        """What the batches show, epoch after epoch, from batch `first` of `epoch` on."""
-        size = self._sampler.batch_size
-        while draws := self.draws(epoch):
-            yield from (draws[start : start + size] for start in range(first * size, len(draws), size))
-            epoch, first = epoch + 1, 0
-
     def draws(self, epoch: int) -> list[Draw]:
         """What `epoch` shows, batch after batch."""
-        size, share, rank = self._sampler.batch_size, self._sampler.num_replicas, self._sampler.rank
-        seen = self.steps(epoch) * size
-        places = ((own // size * share + rank) * size + own % size for own in range(seen))
-        return [Draw(epoch, place, sample) for place, sample in zip(places, self._sampler, strict=False)]
+        return _draws(self._sampler, epoch)
 
     def image(self, draw: Draw) -> np.ndarray:
         """The augmented image [H, W, 3] uint8 RGB of one draw, as its batch holds it; read and made in this process."""
@@ -112,7 +100,7 @@ class TrainBatches:
 
     def close(self) -> None:
         """End the worker processes; the next epoch would start new ones."""
-        self._next = None
+        self._stream, self._next = iter(()), None
         if self._reader:
             self._reader.close()
 
@@ -124,6 +112,28 @@ class TrainBatches:
                 images = AugmentedImages(self._cache.open(), self._names, rest, self._sampler.seed)
             self._reader = BatchReader(images, workers=self._workers, pin_memory=self._pin_memory)
         return self._reader
+
+
+# Functions, because what reads ahead must not keep the batches alive, which end its processes with them.
+def _steps(sampler: EpochSampler, epoch: int) -> int:
+    if sampler.epoch != epoch:
+        sampler.set_epoch(epoch)
+    return len(sampler) // sampler.batch_size
+
+
+def _draws(sampler: EpochSampler, epoch: int) -> list[Draw]:
+    size, share, rank = sampler.batch_size, sampler.num_replicas, sampler.rank
+    seen = _steps(sampler, epoch) * size
+    places = ((own // size * share + rank) * size + own % size for own in range(seen))
+    return [Draw(epoch, place, sample) for place, sample in zip(places, sampler, strict=False)]
+
+
+def _onward(sampler: EpochSampler, epoch: int, first: int) -> Iterator[list[Draw]]:
+    """What the batches show, epoch after epoch, from batch `first` of `epoch` on."""
+    size = sampler.batch_size
+    while draws := _draws(sampler, epoch):
+        yield from (draws[start : start + size] for start in range(first * size, len(draws), size))
+        epoch, first = epoch + 1, 0
 
 
 def train_batches(

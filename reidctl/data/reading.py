@@ -93,7 +93,6 @@ class BatchReader:
     def __init__(self, images: AugmentedImages, *, workers: int = 0, pin_memory: bool = False) -> None:
         self._images, self._workers, self._pin_memory = images, workers, pin_memory
         self._slots = torch.empty(0)
-        self._begun: deque[tuple[list[Draw], int]] = deque()
         self._left = _Left()
         self._loader: DataLoader[ReidError | None] | None = None
 
@@ -111,7 +110,7 @@ class BatchReader:
         yield from read(chain([first], batches), self._shape(first))
 
     def close(self) -> None:
-        """End the worker processes; the next batch would start new ones.
+        """End the worker processes, once nothing of `read` is kept; the next batch would start new ones.
 
         Left to the garbage collector they end, too, but may take ten seconds over it.
         """
@@ -126,22 +125,17 @@ class BatchReader:
     def _read_ahead(self, batches: Iterator[list[Draw]], shape: Sequence[int]) -> Iterator[tuple[list[Draw], Tensor]]:
         parts = -(-shape[0] // PART)
         loader = self._open(shape, parts)
-        self._begun.clear()
-        self._left.tasks = self._tasks(batches)
+        begun: deque[tuple[list[Draw], int]] = deque()
+        self._left.tasks = _tasks(batches, len(self._slots), begun)
         done = iter(loader)
         while errors := list(islice(done, parts)):
-            draws, slot = self._begun.popleft()
+            draws, slot = begun.popleft()
             if error := next(filter(None, errors), None):
+                # The error's traceback would keep them, and with them the workers.
+                del loader, done
                 self.close()
                 raise error
             yield draws, self._empty(shape).copy_(self._slots[slot])
-
-    def _tasks(self, batches: Iterator[list[Draw]]) -> Iterator[Task]:
-        for number, draws in enumerate(batches):
-            slot = number % len(self._slots)
-            self._begun.append((draws, slot))
-            for start in range(0, len(draws), PART):
-                yield slot, start, draws[start : start + PART]
 
     def _open(self, shape: Sequence[int], parts: int) -> DataLoader[ReidError | None]:
         if self._loader is None:
@@ -164,6 +158,15 @@ class BatchReader:
 
     def _empty(self, shape: Sequence[int]) -> Tensor:
         return torch.empty(tuple(shape), dtype=torch.uint8, pin_memory=self._pin_memory)
+
+
+def _tasks(batches: Iterator[list[Draw]], slots: int, begun: deque[tuple[list[Draw], int]]) -> Iterator[Task]:
+    """What the workers do for `batches`; each batch and its slot go to `begun` before its first task."""
+    for number, draws in enumerate(batches):
+        slot = number % slots
+        begun.append((draws, slot))
+        for start in range(0, len(draws), PART):
+            yield slot, start, draws[start : start + PART]
 
 
 class _Left(Sampler[Task]):

@@ -1,9 +1,6 @@
 """From a checkpoint to every artefact and back, through the commands."""
 
-import contextlib
-import io
 import json
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from reidctl.cli.app import build
-from reidctl.cli.boundary import guarded
 from reidctl.config import RunConfig, load_config
 from reidctl.training.checkpoint import build_model, describe, save_checkpoint
-from tests.conftest import Cli, log_put_back
+from tests.conftest import Cli
+from tests.runtimes.artefacts import Real, make_real
 
 PEOPLE = "{name: synthetic, train_identities: 2, test_identities: 3, cameras: 2, images_per_camera: 2}"
 
@@ -42,25 +38,14 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def exported(checkpoint: Path) -> tuple[Path, Path]:
-    """The same network as ONNX and IR, made by the commands."""
-    onnx, folder = checkpoint.with_suffix(".onnx"), checkpoint.parent / "ir"
-    ir = folder / "net.xml"
-    for line, made in (
-        (["export", "onnx", str(checkpoint), "-o", str(onnx)], onnx),
-        (["export", "ir", str(onnx), "-o", str(folder), "--weights", "fp32"], ir),
-    ):
-        said = io.StringIO()
-        with log_put_back(), contextlib.redirect_stdout(said):
-            assert guarded(partial(build(line), args=line, prog_name="reidctl")) == 0
-        assert said.getvalue() == f"{made}\n"
-    return onnx, ir
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Real:
+    return make_real(tmp_path_factory)
 
 
-def test_all_three_artefacts_have_the_same_metrics(cli: Cli, checkpoint: Path, exported: tuple[Path, Path]) -> None:
+def test_all_three_artefacts_have_the_same_metrics(cli: Cli, real: Real) -> None:
     found = []
-    for model in (checkpoint, *exported):
+    for model in (real.checkpoint, real.onnx, real.xml):
         result = cli("eval", model, "--data", PEOPLE, "--json")
         assert result.code == 0, result.err
         found.append(json.loads(result.out)["targets"]["synthetic"])
@@ -120,8 +105,8 @@ def test_a_bound_that_says_nothing_is_exit_2(cli: Cli, checkpoint: Path, bound: 
     assert words in result.err
 
 
-def test_an_onnx_file_has_no_targets_of_its_own(cli: Cli, exported: tuple[Path, Path]) -> None:
-    result = cli("eval", exported[0])
+def test_an_onnx_file_has_no_targets_of_its_own(cli: Cli, real: Real) -> None:
+    result = cli("eval", real.onnx)
     assert result.code == 2
     assert result.err == "error: no data set to test on\nhint:  name one: --data market1501 --root DIR\n"
 
@@ -212,11 +197,9 @@ def test_activation_maps_are_drawn(cli: Cli, checkpoint: Path, tmp_path: Path) -
     assert height == 128
 
 
-def test_activation_maps_of_an_ir_are_those_of_its_checkpoint(
-    cli: Cli, checkpoint: Path, exported: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_activation_maps_of_an_ir_are_those_of_its_checkpoint(cli: Cli, real: Real, tmp_path: Path) -> None:
     drawn = []
-    for name, model in (("checkpoint", checkpoint), ("ir", exported[1])):
+    for name, model in (("checkpoint", real.checkpoint), ("ir", real.xml)):
         result = cli("visact", model, "--data", PEOPLE, "-o", tmp_path / name, "--limit", "2")
         assert result.code == 0, result.err
         pictures = sorted((tmp_path / name / "synthetic").iterdir())
@@ -254,17 +237,15 @@ def test_activation_maps_of_a_folder_of_images(cli: Cli, checkpoint: Path, tmp_p
     assert not (tmp_path / "other").exists()
 
 
-def test_export_writes_what_verify_finds_the_same(
-    cli: Cli, checkpoint: Path, exported: tuple[Path, Path], tmp_path: Path
-) -> None:
-    onnx, ir = exported[0], tmp_path / "ir"
-    assert cli("export", "ir", onnx, "-o", ir, "--weights", "fp16").out == f"{ir / 'net.xml'}\n"
-    result = cli("verify", checkpoint, ir / "net.xml", "--limit", "8", "--json")
+def test_export_writes_what_verify_finds_the_same(cli: Cli, real: Real, tmp_path: Path) -> None:
+    ir = tmp_path / "ir"
+    assert cli("export", "ir", real.onnx, "-o", ir, "--weights", "fp16").out == f"{ir / 'real.xml'}\n"
+    result = cli("verify", real.checkpoint, ir / "real.xml", "--limit", "8", "--json")
     assert result.code == 0, result.err
     found = json.loads(result.out)
     assert found["ok"]
     assert found["precisions"] == ["f32", "f16"]
-    assert cli("export", "onnx", checkpoint, "-o", onnx).code == 2
+    assert cli("export", "onnx", real.checkpoint, "-o", real.onnx).code == 2
 
 
 def test_other_weights_are_exit_1(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:
@@ -285,13 +266,13 @@ def test_a_batch_that_is_none_is_refused(cli: Cli, checkpoint: Path, tmp_path: P
     assert not list(tmp_path.iterdir())
 
 
-def test_int8_needs_images_to_quantise_on(cli: Cli, exported: tuple[Path, Path]) -> None:
-    result = cli("export", "ir", exported[0], "--weights", "int8")
+def test_int8_needs_images_to_quantise_on(cli: Cli, real: Real) -> None:
+    result = cli("export", "ir", real.onnx, "--weights", "int8")
     assert result.code == 2
     assert "--calib" in result.err
 
 
-def test_embed_and_search_find_the_image_itself(cli: Cli, exported: tuple[Path, Path], tmp_path: Path) -> None:
+def test_embed_and_search_find_the_image_itself(cli: Cli, real: Real, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = tmp_path / "images"
     images.mkdir()
@@ -299,8 +280,8 @@ def test_embed_and_search_find_the_image_itself(cli: Cli, exported: tuple[Path, 
         Image.fromarray(rng.integers(0, 256, (64, 32, 3), np.uint8)).save(images / f"{name}.png")
     for shard in (1, 2):
         part = tmp_path / "parts" / f"{shard}.parquet"
-        assert cli("embed", images, "-m", exported[1], "-o", part, "--shard", f"{shard}/2").code == 0
-    result = cli("search", images / "b.png", tmp_path / "parts", "-m", exported[1], "-k", "2", "--json")
+        assert cli("embed", images, "-m", real.xml, "-o", part, "--shard", f"{shard}/2").code == 0
+    result = cli("search", images / "b.png", tmp_path / "parts", "-m", real.xml, "-k", "2", "--json")
     assert result.code == 0, result.err
     first, second = json.loads(result.out)["results"]
     assert (first["name"], first["rank"]) == ("b", 1)
@@ -309,9 +290,9 @@ def test_embed_and_search_find_the_image_itself(cli: Cli, exported: tuple[Path, 
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b"])
-def test_a_shard_that_is_none_is_refused(cli: Cli, exported: tuple[Path, Path], tmp_path: Path, shard: str) -> None:
+def test_a_shard_that_is_none_is_refused(cli: Cli, real: Real, tmp_path: Path, shard: str) -> None:
     (tmp_path / "x.png").touch()
-    assert cli("embed", tmp_path, "-m", exported[1], "-o", tmp_path / "f.parquet", "--shard", shard).code == 2
+    assert cli("embed", tmp_path, "-m", real.xml, "-o", tmp_path / "f.parquet", "--shard", shard).code == 2
 
 
 def test_training_runs_refuses_to_replace_and_plans(cli: Cli, tmp_path: Path) -> None:

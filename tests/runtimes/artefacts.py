@@ -7,6 +7,7 @@ import copy
 import io
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,10 +20,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from reidctl.cli.app import build
+from reidctl.cli.boundary import guarded
 from reidctl.config import RunConfig
-from reidctl.export import export_ir, export_onnx
 from reidctl.training.checkpoint import Checkpoint, build_model, describe, load_checkpoint, save_checkpoint
 from reidctl.types import ArtefactInfo, ImageSpec, Spec
+from tests.conftest import log_put_back
 
 HEIGHT, WIDTH = 32, 16
 SMALL = ImageSpec(height=HEIGHT, width=WIDTH)
@@ -144,7 +147,7 @@ class Real:
 
     @property
     def said(self) -> str:
-        """What was printed while the ONNX file was made."""
+        """What was printed while the files were made."""
         return self.log.read_text(encoding="utf-8")
 
     @property
@@ -165,7 +168,7 @@ def make_real(factory: pytest.TempPathFactory) -> Real:
 
 
 def _export_real(real: Real) -> str:
-    """Make the files of `real`; what was said meanwhile."""
+    """Make the files of `real` by the commands; what was said meanwhile."""
     config = RunConfig(model=Spec(name="fpn_osnet_x0_25", lct_gate=True), run="real")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
@@ -176,9 +179,12 @@ def _export_real(real: Real) -> str:
                 torch.nn.init.uniform_(module.running_var, 0.5, 1.5)  # type: ignore[arg-type]
     save_checkpoint(real.checkpoint, network, config, describe(network, config))
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        export_onnx(real.checkpoint, real.onnx)
-    export_ir(real.onnx, real.xml.parent)
+    with log_put_back(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        for line in (
+            ["-q", "export", "onnx", str(real.checkpoint), "-o", str(real.onnx)],
+            ["-q", "export", "ir", str(real.onnx), "-o", str(real.xml.parent), "--weights", "fp32"],
+        ):
+            assert guarded(partial(build(line), args=line, prog_name="reidctl")) == 0
     return said.getvalue()
 
 

@@ -16,7 +16,7 @@ from reidctl.data.listing import listed_images
 from reidctl.training.checkpoint import build_model
 from reidctl.weights import Report, load_weights
 
-IMAGES = 128
+IMAGES = 48
 
 
 @pytest.fixture(scope="module")
