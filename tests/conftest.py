@@ -36,7 +36,7 @@ SAME_LAYERS = frozenset(
     [
         *("osnet_x0_25", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0", "osnet_ibn_x1_0"),
         *("fpn_osnet_x0_25", "fpn_osnet_x0_5", "fpn_osnet_x0_75", "fpn_osnet_x1_0", "extra_blocks"),
-        *("retail-0248", "retail-0265", "retail-0270"),
+        *("retail-0248", "retail-0265", "retail-0270", "pyramid, infodrop", "maximum, gaussian"),
     ]
 )
 """Networks all of whose kinds of layers are in fpn_osnet_ibn_x1_0 or retail-0267.

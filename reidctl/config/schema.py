@@ -69,7 +69,13 @@ class DataConfig(StrictModel):
         ),
     ] = "identity"
     images_per_identity: Annotated[Positive, Field(description="K of the identity samplers")] = 4
-    workers: Annotated[Count, Field(description="processes that read images; 0 reads in the main one")] = 2
+    workers: Annotated[
+        Count | Literal["auto"],
+        Field(
+            description="processes that read images, 0 reads in the main one; auto: 2, for a GPU as many as there are "
+            "other cores, 16 at most"
+        ),
+    ] = "auto"
     cache: Annotated[
         Literal["none", "memory", "disk"],
         Field(

@@ -17,8 +17,12 @@ from reidctl.data.epoch_sampler import EpochSampler
 from reidctl.data.reading import AugmentedImages, BatchReader, Transform
 from reidctl.data.samplers import build_sampler
 from reidctl.errors import InputError
+from reidctl.processor import processor
 from reidctl.registry import transforms as registered
 from reidctl.types import ImageSpec, ReidData, Sample, Spec
+
+FEWEST, MOST = 2, 16
+"""Processes that read where nobody says how many."""
 
 
 class Batch(NamedTuple):
@@ -142,13 +146,15 @@ def train_batches(
     *,
     batch_size: int,
     seed: int,
-    pin_memory: bool = False,
+    gpu: bool = False,
+    beside: int = 0,
     num_replicas: int = 1,
     rank: int = 0,
 ) -> TrainBatches:
     """The batches of `data.train` that `config` asks for.
 
-    batch_size: of one process; num_replicas, rank: the processes that train together, and which of them this is.
+    batch_size: of one process; gpu: whether one takes them; beside: other processes of the run on this machine;
+    num_replicas, rank: the processes that train together, and which of them this is.
     Raises InputError when the images, or the identities they show, do not fill one batch.
     """
     sampler = build_sampler(
@@ -164,7 +170,8 @@ def train_batches(
     )
     transforms = build_transforms(config.transforms, config.image, data.train)
     cache = build_cache(config, data.train, transforms)
-    batches = TrainBatches(data.train, transforms, sampler, workers=config.workers, pin_memory=pin_memory, cache=cache)
+    workers = _workers(gpu, beside) if config.workers == "auto" else config.workers
+    batches = TrainBatches(data.train, transforms, sampler, workers=workers, pin_memory=gpu, cache=cache)
     if not batches.steps(0):
         raise InputError(
             f"data set '{data.name}': its {len(data.train)} training images do not fill a batch of "
@@ -172,6 +179,12 @@ def train_batches(
             "lower train.batch_size",
         )
     return batches
+
+
+def _workers(gpu: bool, beside: int) -> int:
+    """Two read more than a CPU trains on; a GPU takes what the other cores read, each of its processes its share."""
+    share = (processor().cores or 1) // (beside + 1) - 1
+    return min(max(share, FEWEST), MOST) if gpu else FEWEST
 
 
 def build_transforms(specs: Sequence[Spec], image: ImageSpec, samples: Sequence[Sample]) -> list[Transform]:

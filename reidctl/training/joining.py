@@ -34,14 +34,14 @@ def together() -> Iterator[Processes]:
     ConfigError where the environment is none of torchrun's.
     """
     if dist.is_available() and dist.is_initialized():
-        yield Processes(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
+        yield _joined()
         return
     if os.environ.get("WORLD_SIZE", "1") == "1":
         yield ALONE
         return
     store = _join()
     try:
-        yield Processes(dist.get_rank(), dist.get_world_size(), int(os.environ["LOCAL_RANK"]))
+        yield _joined()
     except BaseException as error:
         if not _is_first_error(store):
             time.sleep(LAST_WORDS)
@@ -81,3 +81,9 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         return 130
     return error.exit_code if isinstance(error, ReidError) else ReidError.exit_code
+
+
+def _joined() -> Processes:
+    size = dist.get_world_size()
+    here = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", size))
+    return Processes(dist.get_rank(), size, *here)

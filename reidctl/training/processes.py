@@ -36,11 +36,15 @@ class LostError(ReidError):
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes of a run: this one's rank 0…size-1, and its number on this machine, which is that of its GPU."""
+    """The processes of a run: this one's rank 0…size-1, and its number on this machine, which is that of its GPU.
+
+    local_size: how many of them are on this machine.
+    """
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    local_size: int = 1
 
     @property
     def first(self) -> bool:

@@ -55,7 +55,8 @@ class Run:
             config.data,
             batch_size=processes.share(config.train.batch_size, "train.batch_size", _group_size(config.data)),
             seed=config.seed,
-            pin_memory=self.device.type == "cuda",
+            gpu=self.device.type == "cuda",
+            beside=processes.local_size - 1,
             num_replicas=processes.size,
             rank=processes.rank,
         )

@@ -201,7 +201,7 @@ def test_the_defaults_of_the_original_are_carried_over_where_ours_differ() -> No
     assert (ours.train.lr, ours.train.batch_size) == (3e-4, 32)
     assert (ours.train.schedule, ours.train.milestones, ours.data.sampler) == ("multi_step", (20, 40), "random")
     assert (ours.eval.metric, ours.eval.batch_size, ours.train.eval_every) == ("euclidean", 100, 0)
-    assert (ours.data.root, ours.data.workers, ours.seed) == (Path("data"), 2, 0)
+    assert (ours.data.root, ours.data.workers, ours.seed) == (Path("data"), "auto", 0)
     assert [spec.name for spec in ours.data.transforms] == ["resize", "random_flip"]
 
 

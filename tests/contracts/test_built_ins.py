@@ -25,7 +25,6 @@ from reidctl.testing import (
 )
 from reidctl.training.checkpoint import Checkpoint, build_model, describe, load_checkpoint, save_checkpoint
 from reidctl.types import ArtefactInfo, ImageSpec, Mixed, ReidData, Sample, Spec
-from tests.conftest import slow_for_same_layers
 from tests.runtimes.artefacts import make_real
 
 SIZE = (128, 64)
@@ -46,7 +45,8 @@ def test_every_model_keeps_the_contract(name: str) -> None:
     check_model(models.build(Spec(name=name), image_size=SIZE), SIZE)
 
 
-@pytest.mark.parametrize("name", slow_for_same_layers(MODELS))
+@pytest.mark.slow  # The network that is exported once for all tests of artefacts is of these layers.
+@pytest.mark.parametrize("name", MODELS)
 def test_every_model_becomes_an_onnx_file_that_openvino_computes_alike(name: str, tmp_path: Path) -> None:
     config = load_config(sets=[f"model={name}", f"data.image.height={SIZE[0]}", f"data.image.width={SIZE[1]}"]).config
     torch.manual_seed(0)

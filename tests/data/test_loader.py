@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from reidctl.config.schema import DataConfig
+from reidctl.data import loader as loading
 from reidctl.data.draws import derived_seed
 from reidctl.data.loader import Batch, TrainBatches, build_transforms, normalize, train_batches
 from reidctl.data.reading import PART
 from reidctl.data.samplers import SAMPLERS, RandomSampler, build_sampler
 from reidctl.errors import ConfigError, InputError, PluginError
+from reidctl.processor import Processor
 from reidctl.types import ImageSpec, ReidData, Sample, Spec
 
 SIZE = (24, 16)
@@ -283,6 +285,27 @@ def test_the_balanced_sampler_gets_the_data_sets_and_cameras() -> None:
     for batch in batches.epoch(0):
         assert sum(index < 6 for index in batch.indices) == 2
         assert sorted(samples[index].camera for index in batch.indices) == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("cores", "gpu", "beside", "workers"),
+    [
+        *((16, False, 0, 2), (None, False, 0, 2)),
+        *((8, True, 0, 7), (64, True, 0, 16), (2, True, 0, 2), (64, True, 7, 7), (None, True, 0, 2)),
+    ],
+)
+def test_as_many_processes_read_as_there_are_cores_for_a_gpu(
+    cores: int | None, gpu: bool, beside: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "processor", lambda: Processor("some", cores, ()))
+    made: list[int] = []
+    monkeypatch.setattr(loading, "BatchReader", lambda images, *, workers, pin_memory: made.append(workers))
+    for wanted, expected in (("auto", workers), (3, 3)):
+        config = DataConfig(workers=wanted, images_per_identity=2)
+        batches = train_batches(ReidData("some", SAMPLES), config, batch_size=4, seed=0, gpu=gpu, beside=beside)
+        with pytest.raises(AttributeError):
+            next(batches.epoch(0))
+        assert made.pop() == expected
 
 
 @pytest.mark.parametrize("sampler", ["random", *SAMPLERS])

@@ -138,7 +138,7 @@ def held(network: nn.Module | None = None, image: ImageSpec = SMALL) -> Held:
 
 @dataclass(frozen=True)
 class Real:
-    """fpn_osnet_x0_25 with random weights: its checkpoint, and what was exported from it."""
+    """fpn_osnet_x0_25 with its options and random weights: its checkpoint, and what was exported from it."""
 
     checkpoint: Path
     onnx: Path
@@ -169,7 +169,7 @@ def make_real(factory: pytest.TempPathFactory) -> Real:
 
 def _export_real(real: Real) -> str:
     """Make the files of `real` by the commands; what was said meanwhile."""
-    config = RunConfig(model=Spec(name="fpn_osnet_x0_25", lct_gate=True), run="real")
+    config = RunConfig(model=Spec(name="fpn_osnet_x0_25", lct_gate=True, input_norm=True), run="real")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         network = build_model(config)
