@@ -6,12 +6,11 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,23 +30,6 @@ settings.register_profile(
     derandomize="CI" in os.environ,
 )
 settings.load_profile("unhurried")
-
-SAME_LAYERS = frozenset(
-    [
-        *("osnet_x0_25", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0", "osnet_ibn_x1_0"),
-        *("fpn_osnet_x0_25", "fpn_osnet_x0_5", "fpn_osnet_x0_75", "fpn_osnet_x1_0", "extra_blocks"),
-        *("retail-0248", "retail-0265", "retail-0270", "pyramid, infodrop", "maximum, gaussian"),
-    ]
-)
-"""Networks all of whose kinds of layers are in fpn_osnet_ibn_x1_0 or retail-0267.
-
-What takes seconds for each network, and depends on the kinds of its layers, is left to `make test-all` for these.
-"""
-
-
-def slow_for_same_layers(names: Iterable[str]) -> list[Any]:
-    """Test parameters: `names`, those with the layers of another marked as slow."""
-    return [pytest.param(name, marks=[pytest.mark.slow] if name in SAME_LAYERS else []) for name in names]
 
 
 @dataclass(frozen=True)

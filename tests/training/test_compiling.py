@@ -15,7 +15,6 @@ from reidctl.registry import models
 from reidctl.training import compiling
 from reidctl.training.compiling import WORTH, forward_of, is_worth_it
 from reidctl.types import Spec
-from tests.conftest import slow_for_same_layers
 
 CPU = torch.device("cpu")
 SMALL = (64, 32)
@@ -41,13 +40,19 @@ NETWORKS = {
 }
 
 
+QUICK = ("fpn_osnet_ibn_x1_0", "retail-0267")
+"""Networks that have all kinds of layers but rare ones between them; each takes seconds."""
+
+
 @pytest.fixture(autouse=True)
 def _forget_compiled_code() -> None:
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
 
 
-@pytest.mark.parametrize("name", slow_for_same_layers(NETWORKS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in NETWORKS]
+)
 def test_every_network_is_one_graph(name: str) -> None:
     require_one_graph(models.build(NETWORKS[name], image_size=SMALL).train())
 
