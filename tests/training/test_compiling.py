@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 import torch
@@ -8,12 +9,14 @@ import torch._dynamo.utils
 from torch import Tensor, nn
 from torch._dynamo.exc import BackendCompilerFailed
 from torch._dynamo.testing import CompileCounter
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from reidctl.config import load_config
 from reidctl.errors import ConfigError
+from reidctl.models.layers import LightConv3x3
 from reidctl.registry import models
 from reidctl.training import compiling
-from reidctl.training.compiling import WORTH, forward_of, is_worth_it
+from reidctl.training.compiling import WORTH, forward_of, has_compiler, is_worth_it
 from reidctl.types import Spec
 
 CPU = torch.device("cpu")
@@ -111,6 +114,33 @@ def test_a_compiled_network_shares_its_weights_and_gives_the_same_gradients(monk
         found.append([parameter.grad.clone() for parameter in network.parameters()])
     for plain, compiled in zip(*found, strict=True):
         torch.testing.assert_close(compiled, plain)
+
+
+class Gradients(TorchDispatchMode):
+    """Watches in which order the gradients of convolutions lie."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.channels_last: list[bool] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten.convolution_backward.default:
+            self.channels_last += [maps.is_contiguous(memory_format=torch.channels_last) for maps in args[:2]]
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.slow
+def test_compiled_gradients_stay_channels_last() -> None:
+    if not has_compiler(CPU):
+        pytest.skip("there is no C++ compiler")
+    layer = LightConv3x3(8, 8).to(memory_format=torch.channels_last)
+    forward = forward_of(layer, CPU, wanted=True, worth_it=False)
+    images = torch.randn(2, 8, 16, 16).to(memory_format=torch.channels_last).requires_grad_()
+    forward(images).sum().backward()  # The backward pass compiles now.
+    maps = forward(images)
+    with Gradients() as gradients:
+        maps.sum().backward()
+    assert gradients.channels_last == [True] * 4
 
 
 @pytest.fixture
