@@ -117,6 +117,7 @@ def test_an_index_of_a_package_of_ours_that_is_not_installed_names_the_package(c
     assert "pip install reidctl-lancedb" in result.err
 
 
+@pytest.mark.slow
 def test_plugins_check_takes_an_index_through_its_contract(cli: Cli) -> None:
     result = cli("plugins", "check", "plain", "--json")
     row = json.loads(result.out)["plugins"][0]

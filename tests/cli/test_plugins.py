@@ -98,6 +98,7 @@ def test_a_package_that_nobody_installed_is_told_of(
     assert (refused.code, refused.err) == (3, f"error: {words}\nhint:  did you mean 'acme-ring'?\n")
 
 
+@pytest.mark.slow
 def test_a_check_that_needs_a_parameter_says_so_and_takes_it(packages: Packages, cli: Cli) -> None:
     packages.add("acme-ring", {"losses": {"ring": "Ring"}}, RING)
     lacking = cli("plugins", "check", "ring", "--json")

@@ -3,9 +3,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "evaluation.py"
 
 
+@pytest.mark.slow
 def test_the_benchmark_compares_ways_that_agree() -> None:
     options = ["--size", "tiny", "--features", "hard", "--rounds", "1", "--json"]
     done = subprocess.run([sys.executable, SCRIPT, *options], check=True, capture_output=True, text=True)
