@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,6 +21,9 @@ from reidctl import registry as registries
 from reidctl.cli.app import build, globals_first
 from reidctl.cli.boundary import guarded
 from reidctl.cli.output import output
+
+if TYPE_CHECKING:
+    from tests.runtimes.artefacts import Real
 
 # Property tests are judged by what they find, not by how busy the machine is; where changes are judged, by the same
 # examples each time.
@@ -155,3 +159,11 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("REIDCTL_TEST_DATA names no folder with real images and networks")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> "Real":
+    """A network and what the commands exported from it."""
+    from tests.runtimes.artefacts import make_real
+
+    return make_real(tmp_path_factory)

@@ -12,6 +12,7 @@ def test_this_machine_is_told() -> None:
     found = processor()
     assert found.name
     assert found.cores
+    assert 1 <= found.cores <= (os.cpu_count() or 1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the instructions of its processor")

@@ -46,8 +46,9 @@ class Measured:
         return found
 
     def close(self) -> None:
-        """End it: it has told all, and would take long to put away what it read ahead."""
-        self.process.terminate()
+        """Let it end, and wait until it has."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
         self.process.wait()
 
 

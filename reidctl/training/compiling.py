@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 WORTH = {"cpu": 100_000, "cuda": 300_000}
 """Training images from which the minutes of compiling come back: some milliseconds an image on a CPU, less on a GPU."""
 
-CPU_OPTIONS = {"force_layout_optimization": True}
+CPU_OPTIONS: dict[str, Any] = {"force_layout_optimization": True}
 """The compiler looks for convolutions to decide on channels_last and finds none in a backward pass, whose depthwise
 gradients take several times as long channel by channel."""
 
@@ -66,11 +66,8 @@ def forward_of(
         return Graphed(model) if graphs else model
     if not has_compiler(device):
         raise ConfigError("train.compile: no C++ compiler here", "install g++ or clang, or set train.compile to false")
-    if device.type == "cpu":
-        how: dict[str, Any] = {"options": CPU_OPTIONS}
-    else:
-        how = {"mode": "reduce-overhead" if graphs else None}
-    return _Compiled(model, how, required=wanted is True)
+    mode, options = "reduce-overhead" if graphs else None, CPU_OPTIONS if device.type == "cpu" else None
+    return _Compiled(model, torch.compile(model, mode=mode, options=options), required=wanted is True)
 
 
 def is_compiled(forward: Forward) -> bool:
@@ -79,11 +76,11 @@ def is_compiled(forward: Forward) -> bool:
 
 
 class _Compiled:
-    """Compiles at the first call, and goes back to the plain model if that fails and may."""
+    """What compiles at its first call, and goes back to the plain model if that fails and may."""
 
-    def __init__(self, model: nn.Module, how: dict[str, Any], *, required: bool) -> None:
+    def __init__(self, model: nn.Module, compiled: Forward, *, required: bool) -> None:
         self._model, self._required = model, required
-        self._forward: Forward = torch.compile(model, **how)
+        self._forward = compiled
 
     def __call__(self, images: Tensor) -> Tensor:
         from torch._dynamo.exc import TorchDynamoException

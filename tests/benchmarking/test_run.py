@@ -12,7 +12,7 @@ from reidctl.errors import CheckFailed, InputError
 from reidctl.retrieval import evaluate
 from reidctl.runtimes.child import Crashed
 from reidctl.types import Embeddings, ReidData, Sample
-from tests.runtimes.artefacts import HEIGHT, WIDTH, colour_onnx, make_real, mean_colours, pictures
+from tests.runtimes.artefacts import HEIGHT, WIDTH, Real, colour_onnx, mean_colours, pictures
 
 ONE = Axes(precisions=("f32",), batches=(1,), hints=("latency",))
 
@@ -169,10 +169,9 @@ def test_what_takes_too_long_becomes_a_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_checkpoint_is_measured_in_every_engine(tmp_path_factory: pytest.TempPathFactory) -> None:
-    checkpoint = make_real(tmp_path_factory).checkpoint
+def test_a_checkpoint_is_measured_in_every_engine(real: Real) -> None:
     axes = Axes(engines=("openvino", "eager", "compiled"), precisions=("f32",), batches=(1,), starts=("ready", "jpeg"))
-    rows = bench([checkpoint], axes, seconds=0.5, repeats=1)
+    rows = bench([real.checkpoint], axes, seconds=0.5, repeats=1)
     assert [row.error for row in rows] == [None] * 8
 
 

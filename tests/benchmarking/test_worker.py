@@ -7,7 +7,7 @@ from PIL import Image
 from reidctl.benchmarking.worker import Job, measure, peak_memory_mib, vectors
 from reidctl.errors import InputError
 from reidctl.types import Sample
-from tests.runtimes.artefacts import HEIGHT, WIDTH, colour_onnx, make_real, mean_colours, pictures
+from tests.runtimes.artefacts import HEIGHT, WIDTH, Real, colour_onnx, mean_colours, pictures
 
 
 def test_peak_memory_rises_with_what_is_held() -> None:
@@ -65,8 +65,8 @@ def images(folder: Path) -> tuple[Sample, ...]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("compiled", [False, True])
-def test_a_checkpoint_is_measured_through_pytorch(tmp_path_factory: pytest.TempPathFactory, compiled: bool) -> None:
-    found = measure(job(make_real(tmp_path_factory).checkpoint, runtime="pytorch", device="CPU", compiled=compiled))
+def test_a_checkpoint_is_measured_through_pytorch(real: Real, compiled: bool) -> None:
+    found = measure(job(real.checkpoint, runtime="pytorch", device="CPU", compiled=compiled))
     assert found.rate > 0
     assert (found.requests, found.streams) == (1, 1)
 

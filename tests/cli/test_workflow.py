@@ -11,7 +11,7 @@ from PIL import Image
 from reidctl.config import RunConfig, load_config
 from reidctl.training.checkpoint import build_model, describe, save_checkpoint
 from tests.conftest import Cli
-from tests.runtimes.artefacts import Real, make_real
+from tests.runtimes.artefacts import Real
 
 PEOPLE = "{name: synthetic, train_identities: 2, test_identities: 3, cameras: 2, images_per_camera: 2}"
 
@@ -36,11 +36,6 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "net.safetensors"
     save_checkpoint(path, model, config, describe(model, config))
     return path
-
-
-@pytest.fixture(scope="session")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Real:
-    return make_real(tmp_path_factory)
 
 
 def test_all_three_artefacts_have_the_same_metrics(cli: Cli, real: Real) -> None:
@@ -246,6 +241,18 @@ def test_export_writes_what_verify_finds_the_same(cli: Cli, real: Real, tmp_path
     assert found["ok"]
     assert found["precisions"] == ["f32", "f16"]
     assert cli("export", "onnx", real.checkpoint, "-o", real.onnx).code == 2
+
+
+@pytest.mark.slow
+def test_other_weights_are_exit_1(cli: Cli, checkpoint: Path, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    config = _config()
+    model = build_model(config)
+    other = tmp_path / "other.safetensors"
+    save_checkpoint(other, model, config, describe(model, config))
+    result = cli("verify", checkpoint, other, "--limit", "8")
+    assert result.code == 1
+    assert result.out.rstrip().endswith("not the same network")
 
 
 @pytest.mark.parametrize("batch", ["0", "x", "-1"])

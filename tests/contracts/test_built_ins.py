@@ -25,7 +25,7 @@ from reidctl.testing import (
 )
 from reidctl.training.checkpoint import Checkpoint, build_model, describe, load_checkpoint, save_checkpoint
 from reidctl.types import ArtefactInfo, ImageSpec, Mixed, ReidData, Sample, Spec
-from tests.runtimes.artefacts import make_real
+from tests.runtimes.artefacts import Real
 
 SIZE = (128, 64)
 SAMPLES = tuple(Sample(partial(Image.new, "RGB", (30, 70), color), color, 0, 0) for color in ("red", "green"))
@@ -133,8 +133,8 @@ def test_parameters_are_checked_before_an_export() -> None:
 
 
 @pytest.mark.parametrize("artefact", ["checkpoint", "onnx"])
-def test_our_runtimes_keep_the_contract(artefact: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    check_runtime(open_embedder(getattr(make_real(tmp_path_factory), artefact)).runtime)
+def test_our_runtimes_keep_the_contract(artefact: str, real: Real) -> None:
+    check_runtime(open_embedder(getattr(real, artefact)).runtime)
 
 
 class Opened:

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from tests.runtimes.artefacts import Real, make_real
-
 
 @pytest.fixture(scope="package", autouse=True)
 def _one_thread() -> Iterator[None]:
@@ -15,8 +13,3 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="session")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Real:
-    return make_real(tmp_path_factory)
