@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -69,7 +70,7 @@ def problems(model: type[Model], values: Mapping[str, Any], beside: Iterable[str
         return model.model_validate_json(json.dumps(values))
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=True)
-        return [_problem(model, values, details, tuple(beside)) for details in errors]
+        return _united([_problem(model, values, details, tuple(beside)) for details in errors])
     except (TypeError, ValueError, RecursionError) as error:
         return [Problem((), f"not plain data: {error}")]
 
@@ -95,6 +96,22 @@ def _problem(
     near = nearest(value, _choices(details)) if isinstance(value, str) else None
     hint = f"did you mean '{near}'?" if near else None
     return Problem(path, f"{message[:1].lower()}{message[1:]}{shown}", hint, details["type"] == "string_type")
+
+
+def _united(found: list[Problem]) -> list[Problem]:
+    """`found`, but as one what pydantic tells of every member of a union: should be this or that."""
+    of_keys: dict[Path, list[Problem]] = {}
+    for problem in found:
+        of_keys.setdefault(problem.path, []).append(problem)
+    return [reduce(_either, problems) for problems in of_keys.values()]
+
+
+def _either(one: Problem, other: Problem) -> Problem:
+    wanted, got, value = one.message.partition(" (got ")
+    also = other.message.partition(" (got ")[0].removeprefix("should be ")
+    return Problem(
+        one.path, f"{wanted} or {also}{got}{value}", one.hint or other.hint, one.wants_text or other.wants_text
+    )
 
 
 def _given_path(values: Any, details: ErrorDetails) -> Path:

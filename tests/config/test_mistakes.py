@@ -128,6 +128,20 @@ ANY = st.recursive(
 )
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("data.workers=many", "data.workers: should be an integer or 'auto' (got \"many\")"),
+        ("data.workers=-1", "data.workers: should be greater than or equal to 0 or 'auto' (got -1)"),
+        ("train.compile=maybe", "train.compile: should be a boolean or 'auto' (got \"maybe\")"),
+    ],
+)
+def test_what_is_none_of_several_kinds_is_one_problem(line: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(sets=[line])
+    assert str(caught.value) == message
+
+
 @given(st.data())
 def test_any_value_at_any_key_is_taken_or_refused(data: st.DataObject) -> None:
     preset = data.draw(st.sampled_from(PRESETS))
