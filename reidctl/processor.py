@@ -31,7 +31,7 @@ class Processor(NamedTuple):
     """
 
     name: str
-    cores: int | None
+    cores: int
     features: tuple[str, ...]
 
     @property
@@ -59,9 +59,10 @@ def processor() -> Processor:
                     break
     except OSError:
         pass  # Only Linux lists the flags there.
-    return Processor(name, _cores(), tuple(flag for flag in FEATURES if flag in flags))
+    return Processor(name, usable_cores(), tuple(flag for flag in FEATURES if flag in flags))
 
 
-def _cores() -> int | None:
+def usable_cores() -> int:
+    """How many logical cores this process may use, 1 where nobody tells."""
     # Only Linux lets a process be bound to some of them (taskset, containers).
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reidctl.benchmarking.pictures import loaded, loading, ready
 from reidctl.benchmarking.timing import timed
 from reidctl.errors import InputError
+from reidctl.processor import usable_cores
 from reidctl.registry import runtimes
 from reidctl.types import Sample, Spec
 
@@ -73,7 +73,7 @@ def measure(job: Job) -> Round:
     started = perf_counter()
     embedder = _open(job)
     requests = getattr(embedder, "requests", 1)
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(usable_cores())
     try:
         batches = _batches(job, embedder, pool, AHEAD if requests > 1 else 0)
         timed(embedder, batches, 0)

@@ -47,9 +47,8 @@ def _of_the_course(config: RunConfig) -> str | None:
     if train.fixbase_epochs and not train.open_layers:
         return "train.fixbase_epochs needs train.open_layers"
     if train.warmup_epochs >= train.epochs:
-        most = train.epochs - 1
-        warmup = f"train.warmup_epochs {train.warmup_epochs}"
-        return f"{warmup} leaves none of {train.epochs} epochs: set it to {most} or less"
+        most = f"{train.epochs - 1} or less" if train.epochs > 1 else "0"
+        return f"train.warmup_epochs {train.warmup_epochs} leaves none of {train.epochs} epochs: set it to {most}"
     return None
 
 

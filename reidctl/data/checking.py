@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from reidctl.data.images import ImageError, read_image, require_pixels
 from reidctl.data.problems import Problem
+from reidctl.processor import usable_cores
 from reidctl.types import Sample
 
 Item = TypeVar("Item")
@@ -65,7 +66,7 @@ def parallel(
 ) -> Iterator[Result]:
     """function of each item, in order, by one thread a core; `done` is told how many are finished each time."""
     chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         for results in pool.map(lambda chunk: [function(item) for item in chunk], chunks):
             if done:
                 done(len(results))

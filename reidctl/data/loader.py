@@ -17,7 +17,7 @@ from reidctl.data.epoch_sampler import EpochSampler
 from reidctl.data.reading import AugmentedImages, BatchReader, Transform
 from reidctl.data.samplers import build_sampler
 from reidctl.errors import InputError
-from reidctl.processor import processor
+from reidctl.processor import usable_cores
 from reidctl.registry import transforms as registered
 from reidctl.types import ImageSpec, ReidData, Sample, Spec
 
@@ -183,7 +183,7 @@ def train_batches(
 
 def _workers(gpu: bool, beside: int) -> int:
     """Two read more than a CPU trains on; a GPU takes what the other cores read, each of its processes its share."""
-    share = (processor().cores or 1) // (beside + 1) - 1
+    share = usable_cores() // (beside + 1) - 1
     return min(max(share, FEWEST), MOST) if gpu else FEWEST
 
 

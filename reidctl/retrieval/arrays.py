@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from reidctl.processor import usable_cores
 
 if TYPE_CHECKING:
     from reidctl.types import Float32, Int64
@@ -18,7 +19,7 @@ GROUP_BYTES = 2**21
 
 def thread_pool() -> ThreadPoolExecutor:
     """One thread a core: numpy's long passes release the interpreter, so groups of rows run side by side."""
-    return ThreadPoolExecutor(os.cpu_count() or 1)
+    return ThreadPoolExecutor(usable_cores())
 
 
 def row_groups(block: Float32) -> list[slice]:

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from os import cpu_count
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from reidctl.data.images import ImageError, load_arrays, read_image
 from reidctl.errors import InputError
+from reidctl.processor import usable_cores
 
 if TYPE_CHECKING:
     from reidctl.types import Float32, ImageSpec, Sample, StreamEmbedder, UInt8
@@ -77,7 +77,7 @@ def decoding_threads(workers: int = 0) -> Iterator[ThreadPoolExecutor]:
     import torch
 
     before = torch.get_num_threads()
-    with ThreadPoolExecutor(workers or cpu_count() or 1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(workers or usable_cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
         try:
             yield pool
         finally:

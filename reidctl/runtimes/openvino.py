@@ -105,7 +105,7 @@ class OpenVINORuntime:
         """
         found = []
         for image in images:
-            maps = self._mapping.infer({0: self._padded(image[None])})[0][:1]
+            maps = self._mapping.infer({0: np.repeat(image[None], self.batch or 1, axis=0)})[0][:1]
             found.append(np.moveaxis(maps, 3, 1) if self._channels_last else maps)
         return np.concatenate(found).astype(np.float32)
 
@@ -165,10 +165,6 @@ class OpenVINORuntime:
         # Of a copy: an output ties what it is put on to the graph it is put in.
         exposed = Model([found.output], self._graph.get_parameters()).clone()
         return self._compiled(self.batch or 1, exposed).create_infer_request()
-
-    def _padded(self, images: UInt8) -> UInt8:
-        missing = (self.batch or len(images)) - len(images)
-        return np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else np.ascontiguousarray(images)
 
     def _queue(self, size: int) -> Any:
         """The requests for batches of `size`, compiled when they are first asked for."""

@@ -156,7 +156,8 @@ def test_a_part_of_a_package_of_ours_that_is_not_installed_says_where_it_stands(
         (["train.schedule=multi_step"], "needs train.milestones"),
         (["train.milestones=[5, 5]"], "do not rise"),
         (["train.fixbase_epochs=2"], "needs train.open_layers"),
-        (["train.warmup_epochs=60"], "leaves none of 60 epochs: set it to 59 or less"),
+        (["train.warmup_epochs=60"], "leaves none of 60 epochs: set it to 59 or less$"),
+        (["train.warmup_epochs=1", "train.epochs=1"], "leaves none of 1 epochs: set it to 0$"),
         (["data.combineall=true"], "test images of the target 'market1501'"),
     ],
 )
