@@ -17,6 +17,7 @@ os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 if TYPE_CHECKING:
     from reidctl.api import create_model, list_models, load_dataset
     from reidctl.benchmarking import bench
+    from reidctl.config import load_config
     from reidctl.export import export_ir, export_onnx, verify
     from reidctl.retrieval import evaluate, evaluate_features, rerank
     from reidctl.runtimes import open_embedder
@@ -30,6 +31,7 @@ _HOMES = {
     "export_ir": "reidctl.export",
     "export_onnx": "reidctl.export",
     "list_models": "reidctl.api",
+    "load_config": "reidctl.config",
     "load_dataset": "reidctl.api",
     "open_embedder": "reidctl.runtimes",
     "rerank": "reidctl.retrieval",
@@ -45,6 +47,7 @@ __all__ = [
     "export_ir",
     "export_onnx",
     "list_models",
+    "load_config",
     "load_dataset",
     "open_embedder",
     "rerank",

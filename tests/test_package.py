@@ -35,6 +35,12 @@ def test_every_public_name_is_there() -> None:
     assert set(reidctl.__all__) <= set(dir(reidctl))
 
 
+def test_a_program_configures_a_run_as_the_command_does(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("train: {epochs: 3}\n")
+    config = reidctl.load_config("retail-0248", files=[str(tmp_path / "run.yaml")], sets=["run=mine"]).config
+    assert (config.preset, config.train.epochs, config.run_name) == ("retail-0248", 3, "mine")
+
+
 def test_no_module_takes_the_place_of_a_public_name() -> None:
     modules = {module.name for module in pkgutil.iter_modules(reidctl.__path__)}
     assert not modules & set(reidctl.__all__)

@@ -9,7 +9,7 @@ import typer
 
 from reidctl.cli.comparing import Images, NoVerify, images_named
 from reidctl.cli.export_options import MAX_DROP, Calibration, Input, MaxDrop, Weights
-from reidctl.cli.options import Data, Force, Json, Model, Root
+from reidctl.cli.options import Data, Force, Json, Root, complete_model
 from reidctl.cli.output import output
 from reidctl.errors import ConfigError
 
@@ -22,7 +22,15 @@ app = typer.Typer(help="Convert networks to ONNX and OpenVINO IR.", no_args_is_h
 
 @app.command()
 def onnx(
-    model: Model,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A checkpoint, run folder, or preset (random weights).",
+            autocompletion=complete_model,
+            show_default=False,
+        ),
+    ],
     path: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("model.onnx"),
     batch: Annotated[str, typer.Option("--batch", help="dynamic, or the number of images.")] = "dynamic",
     opset: Annotated[int, typer.Option("--opset", help="Version of the operator set, from 18.")] = 18,

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 def load_config(
     preset: str | None = None,
-    files: Sequence[Path] = (),
+    files: Sequence[str | Path] = (),
     sets: Sequence[str] = (),
     flags: Sequence[Layer] = (),
 ) -> Loaded:
-    """The configuration of a run.
+    """The configuration of a run; its `config` is what `reidctl.train` takes.
 
     `--set` > flags > environment > files (later wins) > preset > what the model's weights expect > defaults.
     sets are `key.path=value` texts with YAML values. A file may name its preset itself. Every key, type and
@@ -36,7 +36,7 @@ def load_config(
     by `check_parts`, which imports them. ConfigError or UnknownName otherwise.
     """
     lowest = Layer("default", owned(defaults(), OWN))
-    layers = [*map(_file_layer, files), *environment_layers(), *flags, *map(_set_layer, sets)]
+    layers = [*map(_file_layer, map(Path, files)), *environment_layers(), *flags, *map(_set_layer, sets)]
     given = [*_preset_layers(preset, layers), *layers]
     loaded = _merged([lowest, *given])
     check_names(loaded)

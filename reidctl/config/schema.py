@@ -72,8 +72,8 @@ class DataConfig(StrictModel):
     workers: Annotated[
         Count | Literal["auto"],
         Field(
-            description="processes that read images, 0 reads in the main one; auto: 2, for a GPU as many as there are "
-            "other cores, 16 at most"
+            description="processes that read images, 0 reads in the main one; auto: 2, for a GPU 2 to 16, one for each "
+            "core but its own, shared among the processes of a machine"
         ),
     ] = "auto"
     cache: Annotated[

@@ -30,7 +30,7 @@ def folder(
         Field(
             description="where a file's path below its person's folder tells the camera: a pattern such as "
             "`{camera}_*.jpg` or `{camera}/*`, or a regular expression with the group (?P<camera>…); "
-            "by default c1, cam1, cam-1 or camera_1 anywhere"
+            "by default c1, cam1, cam-1 or camera_1, where a name begins or behind one of `_-.` or a space"
         ),
     ] = C1_CAM1_CAMERA1,
     train_fraction: Annotated[

@@ -90,8 +90,9 @@ def evaluate_features(
     distractors of Market-1501, is simply wrong. A query without a match in another camera is invalid: left out
     of the means and counted. A rank beyond the gallery is that of the whole gallery: 1. The seed (0 and up) is that of
     the random galleries of protocols cuhk03 and single-shot. Memory: the gallery once more as float32 (where it has
-    junk, its other rows as they are, too), and at most 256 MiB of distances whatever the number of queries; re-ranking
-    holds both sides twice more as float32.
+    junk, its other rows as they are, too), and the distances of 32 to 256 queries at a time, whatever their number:
+    256 MiB at most, above two million gallery images 128 bytes for each. Re-ranking holds both sides twice more as
+    float32.
     device: `cpu`, `cuda`, `cuda:N` or `auto`; on a GPU distances are computed, counted and re-ranked there, and other
     protocols than market1501 bring them back.
     InputError for an empty side, when shapes disagree, a feature is not finite, or a zero vector (cosine), or no query

@@ -46,8 +46,10 @@ def published_onnx(folder: Path) -> None:
     network = create_model("fpn_osnet_x0_5", lct_gate=True)
     classes = {"classifier.weight": torch.randn(256, 4)}
     tensors = initialisers({**network.state_dict(), **classes})
-    for name in ("retail-0267.onnx", "person-reidentification-retail-0267.onnx"):
-        save_onnx(folder / name, *tensors)
+    downloaded = folder / "zoo" / "person-reidentification-retail-0287"
+    downloaded.mkdir(parents=True)
+    for path in (folder / "retail-0267.onnx", downloaded / "person-reidentification-retail-0267.onnx"):
+        save_onnx(path, *tensors)
 
 
 def own_images(folder: Path) -> None:

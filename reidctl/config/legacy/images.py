@@ -7,6 +7,7 @@ from typing import Any
 from reidctl.config.legacy.fates import UNSTATED, Dropped, Fate, Kept, Woven, dropped, one_of, under, woven
 
 DATA_SET = "this data set does not come with the toolkit; a plugin package can offer it"
+OWN_IMAGES = "images of one's own are the data set folder or csv, or a plugin package"
 MASKS = "there are no masks"
 VIDEO = "images, not videos"
 NO_SUCH = "there is no such augmentation"
@@ -157,7 +158,7 @@ DATA = under(
 SETS: dict[str, Fate] = {
     "market1501.use_500k_distractors": Woven(False, "data.targets", "a target is market1501"),
     **under("cuhk03", dropped(DATA_SET, labeled_images=False, classic_split=False, use_metric_cuhk03=False)),
-    **under("custom_datasets", dropped("a data set of one's own is a plugin package", roots=[], types=[], names=[])),
+    **under("custom_datasets", dropped(OWN_IMAGES, roots=[], types=[], names=[])),
     **under("video", dropped(VIDEO, seq_len=15, sample_method="evenly", pooling_method="avg")),
 }
 
