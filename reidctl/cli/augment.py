@@ -9,9 +9,6 @@ import typer
 
 from reidctl.cli.options import Files, Force, Json, Preset, Root, Sets, root_layer
 from reidctl.cli.output import output
-from reidctl.errors import ConfigError, suggestion
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def augment(
@@ -36,14 +33,12 @@ def augment(
     from reidctl.config.layers import Layer
     from reidctl.config.parts import check_parts
     from reidctl.data.contact_sheet import contact_sheet, sheet_rows
+    from reidctl.data.images import require_picture
     from reidctl.data.loader import train_batches
     from reidctl.data.sources import load_sources
     from reidctl.files import refuse_existing, replacing
 
-    if sheet.suffix.lower() not in SUFFIXES:
-        raise ConfigError(
-            f"--output {sheet}: not a picture's name", suggestion(sheet.suffix, SUFFIXES, f"end it in {SUFFIXES[2]}")
-        )
+    require_picture(sheet)
     refuse_existing(sheet, force)
     seeded = [] if seed is None else [Layer("--seed", {"seed": seed})]
     loaded = load_config(preset, config, set_, [*root_layer(root), *seeded])

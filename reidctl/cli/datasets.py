@@ -64,20 +64,20 @@ def verify(
     has one; people and images both trained and tested on.
     """
     from reidctl.cli.targets import open_data
+    from reidctl.data.images import require_picture
     from reidctl.data.sample_sheet import draw_samples
     from reidctl.data.statistics import counts
     from reidctl.data.verify import verify as verify_data
     from reidctl.files import refuse_existing
 
     if samples:
+        require_picture(samples)
         refuse_existing(samples, force)
     problems: list[Problem] = []
     found = open_data(data, root, problems.append)
     total = len(found.train) + len(found.query) + len(found.gallery)
     with output.progress(f"verify {found.name}", total) as advance:
         problems.extend(verify_data(found, advance))
-    if samples:
-        output.note(f"samples: {draw_samples(found, samples)}")
     counted = counts(found)
     if json:
         rows = [{"kind": problem.kind, "where": problem.where, "what": problem.what} for problem in problems]
@@ -86,6 +86,8 @@ def verify(
     else:
         _show_counts(counted)
         _show_problems(problems)
+    if samples:
+        output.note(f"samples: {draw_samples(found, samples)}")
     if problems:
         first = problems[0]
         count = f"{len(problems):,} problem{'s' if len(problems) > 1 else ''}"

@@ -183,8 +183,8 @@ def _samples(block: Block) -> tuple[Any, ...]:
 def _times(path: Path) -> dict[str, float]:
     """Seconds since 1970 by name; InputError for a table without these columns, or a time that is none."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restval="")
             if not {"name", "time"} <= set(reader.fieldnames or ()):
                 columns = ", ".join(reader.fieldnames or ()) or "none"
                 raise InputError(f"{path}: its columns are {columns}", "name and time are needed")

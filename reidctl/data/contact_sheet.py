@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from reidctl.data.draws import Draw
 from reidctl.data.images import load_array
 from reidctl.data.loader import TrainBatches
-from reidctl.types import ImageSpec, ReidData, Sample
+from reidctl.types import ImageSpec, ReidData, Sample, camera_number
 
 MARGIN, GAP, HEADER, CAPTION = 16, 8, 26, 22
 LEAST_WIDTH = 96
@@ -50,8 +50,8 @@ def contact_sheet(rows: Sequence[Row], batches: TrainBatches, spec: ImageSpec) -
         pen.text((MARGIN + column * (width + GAP), MARGIN), title, INK, bold)
     for index, row in enumerate(rows):
         top = MARGIN + HEADER + index * height
-        facts = f"{row.sample.name}     identity {row.sample.identity}     camera {row.sample.camera}"
-        pen.text((MARGIN, top), facts, PALE, small)
+        shown, camera = row.sample, camera_number(row.sample.camera)
+        pen.text((MARGIN, top), f"{shown.name}     identity {shown.identity}     camera {camera}", PALE, small)
         for column, tile in enumerate(_tiles(row, batches, spec)):
             left = MARGIN + column * (width + GAP)
             if tile is None:

@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from reidctl.errors import InputError
+from reidctl.errors import InputError, suggestion
 from reidctl.types import ImageSpec, Sample
 
 MOST_PIXELS = 2**26
 """8192 × 8192. A larger picture is refused before it is decoded: no crop of a person has so many, a small file may."""
+
+WRITTEN = (".jpg", ".jpeg", ".png", ".webp")
+"""What pictures that we write may end in."""
 
 # What Pillow's decoders raise on damaged files, beside OSError and its UnidentifiedImageError.
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
@@ -127,6 +130,12 @@ def _enlarged(pictures: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.
     larger = interpolate(pixels, size, mode="bilinear", antialias=True).permute(0, 2, 3, 1)
     enlarged: NDArray[np.uint8] = larger.contiguous().numpy()
     return enlarged
+
+
+def require_picture(path: Path) -> None:
+    """InputError for the name of a picture to be written that ends in none of WRITTEN."""
+    if path.suffix.lower() not in WRITTEN:
+        raise InputError(f"{path}: not a picture's name", suggestion(path.suffix, WRITTEN, "end it in .png"))
 
 
 def require_pixels(path: Path, width: int, height: int) -> None:

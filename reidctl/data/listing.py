@@ -33,14 +33,18 @@ def listed_images(path: Path) -> tuple[Sample, ...]:
 
 def _read_list(path: Path) -> list[Path]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise InputError(
             f"{path}: {error.strerror or error}", "give an image, a folder of images, or a list of paths"
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: neither an image nor a text file with one path a line") from error
-    return [path.parent / line.strip() for line in lines if line.strip()]
+    files = {number: path.parent / line.strip() for number, line in enumerate(lines, start=1) if line.strip()}
+    for number, file in files.items():
+        if file == path.parent or not file.name:
+            raise InputError(f"{path}, line {number}: {file} names no file", "give the path of an image, one a line")
+    return list(files.values())
 
 
 def _name(file: Path, base: Path) -> str:

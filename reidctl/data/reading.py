@@ -140,7 +140,7 @@ class BatchReader:
     def _open(self, shape: Sequence[int], parts: int) -> DataLoader[ReidError | None]:
         if self._loader is None:
             # Those of parts that are under way, and the one that is copied before another part is given out.
-            self._slots = _shared((-(-AHEAD * self._workers // parts) + 1, *shape))
+            self._slots = _shared((-(-AHEAD * self._workers // parts) + 1, *shape), self._workers)
             self._loader = DataLoader(
                 _Filling(self._images, self._slots),
                 batch_size=None,
@@ -206,14 +206,14 @@ def _own_generator() -> Iterator[None]:
         torch.set_rng_state(state)
 
 
-def _shared(shape: tuple[int, ...]) -> Tensor:
+def _shared(shape: tuple[int, ...], workers: int) -> Tensor:
     try:
         slots = torch.empty(shape, dtype=torch.uint8)
         slots.share_memory_()  # type: ignore[no-untyped-call]
     except RuntimeError as error:
         size = int(np.prod(shape)) >> 20
         raise InputError(
-            f"no {size:,} MiB of shared memory for the batches of {shape[0] // AHEAD} processes: {error}",
+            f"no {size:,} MiB of shared memory for the batches of {workers} processes: {error}",
             "lower data.workers, or give the container more with --shm-size",
         ) from error
     return slots

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from reidctl.data.images import read_image
+from reidctl.data.images import read_image, require_picture
 from reidctl.data.leakage import tested_people
 from reidctl.data.statistics import first_seen
 from reidctl.errors import InputError, ReidError
@@ -30,6 +30,7 @@ def draw_samples(data: ReidData, path: Path) -> Path:
     red where that cannot be read, grey where there is none. The kind of file follows the suffix.
     Raises InputError for a data set without images and a suffix that names no kind of picture.
     """
+    require_picture(path)
     people = tested_people(data)
     tested = [sample for sample in (*data.query, *data.gallery) if sample.identity in people]
     rows = [*_rows("train", data.train, data.train_identities), *_rows("test", tested)]
@@ -37,10 +38,7 @@ def draw_samples(data: ReidData, path: Path) -> Path:
         raise InputError(f"data set '{data.name}' has no images to draw")
     sheet = _sheet(rows)
     with replacing(path) as temporary:
-        try:
-            sheet.save(temporary)
-        except ValueError as error:
-            raise InputError(f"{path}: cannot be written: {error}", "give a path that ends in .png") from error
+        sheet.save(temporary)
     return path
 
 

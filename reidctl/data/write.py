@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from reidctl.data.images import read_image
 from reidctl.data.leakage import tested_people
-from reidctl.errors import ConfigError, ExistsError, suggestion
+from reidctl.errors import ConfigError, ExistsError, InputError, suggestion
 from reidctl.files import replacing
 from reidctl.types import ReidData, Sample
 
@@ -42,10 +42,15 @@ def export_layout(
     them, for there a number is one person's in all parts. JPEG files are copied, everything else is encoded with
     `quality` (1…95); `workers` threads, by default a few more than processors.
     Raises ExistsError when the folder holds something already, unless `force` replaces it, ConfigError for another
-    layout, InputError for an image that cannot be read.
+    layout, InputError for an image that cannot be read, and for a part with nobody in it, which no reader takes.
     """
     if layout not in FOLDERS:
         raise ConfigError(f"no layout named '{layout}'", suggestion(layout, FOLDERS, f"there are {', '.join(FOLDERS)}"))
+    if empty := [part for part in ("train", "query", "gallery") if not any(_people(getattr(data, part)))]:
+        raise InputError(
+            f"data set '{data.name}' has no images of anybody in {' and '.join(empty)}",
+            f"{layout} is read with people in all of train, query and gallery",
+        )
     folder = root / FOLDERS[layout]
     if not force and folder.exists() and not (folder.is_dir() and next(folder.iterdir(), None) is None):
         raise ExistsError(f"{folder} is already there", "give another folder, or --force to replace it")

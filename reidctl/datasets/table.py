@@ -88,6 +88,8 @@ def _records(table: Path, rows: Iterator[Row], report: Report) -> Iterator[Recor
             report(Problem("bad line", where, f"the {empty[0]} is empty", "fill it in or take the line out"))
         elif "\0" in row.path:
             report(Problem("bad line", where, "the path has a zero byte", "save the table as CSV in UTF-8"))
+        elif not PurePosixPath(row.path).name:
+            report(Problem("bad line", where, f"the path '{row.path}' names no file", "write that of an image"))
         elif row.split is not None and part not in PARTS:
             hint = suggestion(part, PARTS, f"a split is one of {', '.join(PARTS)}")
             report(Problem("bad line", where, f"no split '{row.split}'", hint))

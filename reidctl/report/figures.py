@@ -47,7 +47,7 @@ def roc_chart(analysis: Analysis) -> Markup:
     """True over false match rate, the latter on a logarithmic scale, with the operating points."""
     false_rate, true_rate = analysis.pairs.roc()
     total = int(analysis.pairs.different.sum())
-    # A thousandth of a millionth is beyond what any set has pairs for.
+    # Large sets have pairs for less, but the labels of more decades would run into each other.
     x = decade_axis("false match rate", max(1 / max(total, 10), 1e-7), 1)
     rows = _thinned(x, false_rate, true_rate)
     points = [(float(false_rate[row]), float(true_rate[row])) for row in rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,7 +99,7 @@ def _embed_to_file(
     embedder: StreamEmbedder, samples: Sequence[Sample], plan: Plan, progress: Callable[[int], None] | None
 ) -> Embedded:
     base = _base(plan)
-    there = _there(base) if base else set()
+    there = _there(base.labels()) if base else set()
     new = [sample for sample in samples if _key(sample) not in there] if there else samples
     parts = _Parts(plan, new, base)
     remove_unfinished(parts.folder)
@@ -116,13 +116,11 @@ def _embed_to_file(
 
 def _base(plan: Plan) -> Features | None:
     """What to append to; ExistsError or InputError where there is something that may not be touched."""
-    if not plan.append:
+    if plan.append and plan.force:
+        raise InputError("to append and to replace exclude each other", "leave --append or --force out")
+    if not (plan.append and plan.path.exists()):
         for file in files_of(plan.path):
             refuse_existing(file, plan.force)
-        return None
-    if plan.force:
-        raise InputError("to append and to replace exclude each other", "leave --append or --force out")
-    if not plan.path.exists():
         return None
     base = Features([open_features(plan.path)])
     if base.made is None:
@@ -135,8 +133,8 @@ def _base(plan: Plan) -> Features | None:
     return base
 
 
-def _there(base: Features) -> set[str]:
-    return {path or name for labels in base.labels() for path, name in zip(labels.paths, labels.names, strict=True)}
+def _there(rows: Iterable[Labels]) -> set[str]:
+    return {path or name for labels in rows for path, name in zip(labels.paths, labels.names, strict=True)}
 
 
 def _key(sample: Sample) -> str:
@@ -225,14 +223,26 @@ class _Parts:
             begun = {}
         # Where a bad image stopped a call, another one may leave it out; parts without it are looked at apart.
         different = [key for key in job if key != "bad images" and begun.get(key) != job[key]]
-        if different and not self._plan.force:
+        if not different:
+            return
+        if not self._plan.force and ("model" in different or not self._joined()):
             done = len(list(self.folder.glob("*.parquet")))
+            anew = f"remove {self.folder}" if self._plan.append else "--force"
             raise ExistsError(
                 f"{self.folder} holds {done} parts of another call: not the same are {', '.join(different)}",
-                "give the same arguments to go on with it, or --force to begin anew",
+                f"give the same arguments to go on with it, or {anew} to begin anew",
             )
-        if different:
-            self._clear()
+        self._clear()
+
+    def _joined(self) -> bool:
+        """Whether the file that is appended to has all of the parts: a call was killed just before it cleared them."""
+        if not self._base:
+            return False
+        there = _there(self._base.labels())
+        try:
+            return all(_there(open_features(part).labels()) <= there for part in self.folder.glob("*.parquet"))
+        except InputError:
+            return False
 
     def _clear(self) -> None:
         """Take away what is in the folder, which is locked; the record first, without which the rest is nothing."""

@@ -132,13 +132,16 @@ def prepared(query_features: Float32, gallery_features: Float32, metric: Metric)
     return features
 
 
-def finite_rows(features: Float32, start: int, stop: int, what: str) -> Float32:
-    """Rows start…stop as float32; InputError if a number in them is not finite."""
+def finite_rows(features: Float32, start: int, stop: int, what: str, before: int = 0) -> Float32:
+    """Rows start…stop as float32; InputError if a number in them is not finite.
+
+    before: rows in front of `features`, where these are a piece, by which the error counts.
+    """
     rows = np.asarray(features[start:stop], dtype=np.float32)
     finite = np.isfinite(rows).all(axis=1)
     if not finite.all():
         raise InputError(
-            f"{what} features: row {start + int(finite.argmin())} is not finite",
+            f"{what} features: row {before + start + int(finite.argmin())} is not finite",
             "a network that diverged, or a half-precision overflow, gives such numbers",
         )
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,9 +84,9 @@ def _built(file: FeatureReader) -> Any:
         lists = int(4 * file.rows**0.5)
         index = faiss.IndexIVFFlat(index, file.dim, lists, faiss.METRIC_INNER_PRODUCT)
         step = max(1, file.rows // (ROWS_PER_LIST_TO_TRAIN * lists))
-        index.train(np.concatenate([_units(rows)[::step] for rows in file.vectors()]))
-    for rows in file.vectors():
-        index.add(_units(rows))
+        index.train(np.concatenate([units[::step] for units in _units(file)]))
+    for units in _units(file):
+        index.add(units)
     return index
 
 
@@ -95,6 +96,8 @@ def _searching(index: Any) -> Any:
     return index
 
 
-def _units(rows: Float32) -> Float32:
-    units: Float32 = np.ascontiguousarray(unit_rows(finite_rows(rows, 0, len(rows), "gallery")))
-    return units
+def _units(file: FeatureReader) -> Iterator[Float32]:
+    start = 0
+    for rows in file.vectors():
+        yield np.ascontiguousarray(unit_rows(finite_rows(rows, 0, len(rows), "gallery", start)))
+        start += len(rows)

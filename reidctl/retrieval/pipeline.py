@@ -85,14 +85,19 @@ def decoding_threads(workers: int = 0) -> Iterator[ThreadPoolExecutor]:
 
 
 def decoded_ahead(
-    batches: Sequence[Sequence[Sample]], spec: ImageSpec, size: int, pool: ThreadPoolExecutor, skip_bad: bool = False
+    batches: Sequence[Sequence[Sample]],
+    spec: ImageSpec,
+    size: int,
+    pool: ThreadPoolExecutor,
+    skip_bad: bool = False,
+    ready: int = BATCHES_READY,
 ) -> Iterator[Decoded]:
-    """The batches in order, as the threads of the pool decode them ahead of their use."""
+    """The batches in order, as the threads of the pool decode them ahead of their use: one each, and `ready` more."""
     ahead: deque[Future[Decoded]] = deque()
     try:
         for batch in batches:
             ahead.append(pool.submit(_decoded, batch, spec, size, skip_bad))
-            if len(ahead) >= pool._max_workers + BATCHES_READY:
+            if len(ahead) >= pool._max_workers + ready:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()

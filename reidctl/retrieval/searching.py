@@ -97,7 +97,7 @@ def _none(rows: int) -> Neighbours:
 
 
 def _require_directions(vectors: Float32, what: str, start: int) -> None:
-    rows = finite_rows(vectors, 0, len(vectors), what)
+    rows = finite_rows(vectors, 0, len(vectors), what, start)
     empty = ~rows.any(axis=1)
     if empty.any():
         raise InputError(f"{what} features: row {start + int(empty.argmax())} is all zeros, which has no direction")

@@ -67,6 +67,21 @@ def test_a_picture_of_samples_is_drawn_and_not_overwritten(cli: Cli, root: Path,
     assert cli("datasets", "verify", "msmt17", "--root", root, "--samples", sheet, "--force").code == 0
 
 
+@pytest.mark.parametrize("name", ["people", "people.psd"])
+def test_what_is_no_name_of_a_picture_is_refused_before_images_are_opened(cli: Cli, root: Path, name: str) -> None:
+    result = cli("datasets", "verify", "market1501", "--root", root, "--samples", root / name)
+    assert (result.code, result.out) == (2, "")
+    assert f"{name}: not a picture's name" in result.err
+
+
+def test_problems_are_told_where_the_picture_cannot_be_written(cli: Cli, root: Path, tmp_path: Path) -> None:
+    (root / "market1501" / "Market-1501-v15.09.15" / "query" / "portrait.jpg").touch()
+    (tmp_path / "file").touch()
+    result = cli("datasets", "verify", "market1501", "--root", root, "--samples", tmp_path / "file" / "sheet.png")
+    assert result.code == 2
+    assert "misnamed" in result.out
+
+
 def test_misnamed_files_are_reported_with_what_else_is_wrong(cli: Cli, root: Path) -> None:
     query = root / "market1501" / "Market-1501-v15.09.15" / "query"
     (query / "portrait.jpg").touch()

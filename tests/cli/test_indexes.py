@@ -36,7 +36,9 @@ def found(cli: Cli, *arguments: object) -> str:
 
 def test_what_is_added_is_found_by_camera_and_time(cli: Cli, tmp_path: Path) -> None:
     index, file, times = f"plain={tmp_path / 'index'}", features(tmp_path / "f.parquet"), tmp_path / "times.csv"
-    times.write_text("name,time\na,1000\nb,1970-01-01T00:20:00\nc,1970-01-01T01:23:20+01:00\n")
+    # With the mark that spreadsheets write.
+    lines = "name,time\na,1000\nb,1970-01-01T00:20:00\nc,1970-01-01T01:23:20+01:00\n"
+    times.write_text(lines, encoding="utf-8-sig")
     told = json.loads(cli("indexes", "add", index, file, "--times", times, "--json").out)
     assert (told["given"], told["added"], told["rows"]) == (4, 4, 4)
     query = f"{file}:a"
@@ -93,6 +95,7 @@ def test_embeddings_of_another_model_are_refused(cli: Cli, tmp_path: Path) -> No
         (("add", "plain=new", "f.parquet", "--times", "f.parquet"), "f.parquet cannot be read"),
         (("add", "plain=new", "f.parquet", "--times", "wrong.csv"), "its columns are name, when"),
         (("add", "plain=new", "f.parquet", "--times", "late.csv"), "late.csv:3: 'noon' is no time"),
+        (("add", "plain=new", "f.parquet", "--times", "short.csv"), "short.csv:2: '' is no time"),
         (("search", "plain=new", "f.parquet", "--since", "noon"), "--since: 'noon' is no time"),
     ],
 )
@@ -103,6 +106,7 @@ def test_what_is_wrong_is_one_line(
     features(Path("f.parquet"))
     Path("wrong.csv").write_text("name,when\na,1\n")
     Path("late.csv").write_text("name,time\na,1\nb,noon\n")
+    Path("short.csv").write_text("name,time\na\n")
     result = cli("indexes", *arguments)
     assert result.code == 2
     assert message in result.err

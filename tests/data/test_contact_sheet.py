@@ -4,10 +4,21 @@ from functools import partial
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from reidctl.config.schema import DataConfig
-from reidctl.data.contact_sheet import CAPTION, EMPTY, GAP, HEADER, LEAST_WIDTH, MARGIN, contact_sheet, sheet_rows
+from reidctl.data.contact_sheet import (
+    CAPTION,
+    EMPTY,
+    GAP,
+    HEADER,
+    LEAST_WIDTH,
+    MARGIN,
+    PALE,
+    PAPER,
+    contact_sheet,
+    sheet_rows,
+)
 from reidctl.data.loader import TrainBatches, train_batches
 from reidctl.types import ImageSpec, ReidData, Sample, Spec
 
@@ -62,6 +73,17 @@ def test_every_tile_is_what_its_epoch_trains_on(batches: TrainBatches) -> None:
                 assert tile[-1, -1].tolist() == list(EMPTY)
     assert len(rows) == 20, "all that the first epoch draws"
     assert missing > 0, "an epoch of five batches leaves two images out"
+
+
+def test_a_caption_counts_cameras_from_1(batches: TrainBatches) -> None:
+    row = next(row for row in sheet_rows(DATA, batches, 22, 1) if row.sample.camera == 2)
+    sheet = contact_sheet([row], batches, SPEC)
+    expected = Image.new("RGB", sheet.size, PAPER)
+    place, font = (MARGIN, MARGIN + HEADER), ImageFont.load_default(13)
+    caption = f"{row.sample.name}     identity {row.sample.identity}     camera 3"
+    ImageDraw.Draw(expected).text(place, caption, PALE, font)
+    box = (*place, sheet.width, place[1] + CAPTION)
+    assert sheet.crop(box).tobytes() == expected.crop(box).tobytes()
 
 
 def test_the_rows_are_spread_over_the_first_epoch(batches: TrainBatches) -> None:

@@ -29,6 +29,18 @@ def test_a_list_counts_from_its_own_folder(tmp_path: Path) -> None:
     ]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_path(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("1.jpg\n2.jpg\n", encoding="utf-8-sig")
+    assert [sample.name for sample in listed_images(tmp_path / "list.txt")] == ["1", "2"]
+
+
+@pytest.mark.parametrize("line", [".", "/", "{folder}"])
+def test_a_line_of_a_list_that_names_no_file_is_told_by_its_number(tmp_path: Path, line: str) -> None:
+    (tmp_path / "list.txt").write_text(f"1.jpg\n\n{line.format(folder=tmp_path)}\n")
+    with pytest.raises(InputError, match=r"list\.txt, line 3: .* names no file"):
+        listed_images(tmp_path / "list.txt")
+
+
 def test_one_image_is_a_list_of_one(tmp_path: Path) -> None:
     assert [sample.name for sample in listed_images(tmp_path / "me.jpg")] == ["me"]
 

@@ -17,12 +17,11 @@ from PIL import Image
 
 from reidctl.config.schema import DataConfig
 from reidctl.data import loader as loading
-from reidctl.data.draws import derived_seed
+from reidctl.data.draws import Draw, derived_seed
 from reidctl.data.loader import Batch, TrainBatches, build_transforms, normalize, train_batches
-from reidctl.data.reading import PART
+from reidctl.data.reading import PART, AugmentedImages, BatchReader
 from reidctl.data.samplers import SAMPLERS, RandomSampler, build_sampler
 from reidctl.errors import ConfigError, InputError, PluginError
-from reidctl.processor import Processor
 from reidctl.types import ImageSpec, ReidData, Sample, Spec
 
 SIZE = (24, 16)
@@ -290,14 +289,14 @@ def test_the_balanced_sampler_gets_the_data_sets_and_cameras() -> None:
 @pytest.mark.parametrize(
     ("cores", "gpu", "beside", "workers"),
     [
-        *((16, False, 0, 2), (None, False, 0, 2)),
-        *((8, True, 0, 7), (64, True, 0, 16), (2, True, 0, 2), (64, True, 7, 7), (None, True, 0, 2)),
+        *((16, False, 0, 2), (1, False, 0, 2)),
+        *((8, True, 0, 7), (64, True, 0, 16), (2, True, 0, 2), (64, True, 7, 7), (1, True, 0, 2)),
     ],
 )
 def test_as_many_processes_read_as_there_are_cores_for_a_gpu(
-    cores: int | None, gpu: bool, beside: int, workers: int, monkeypatch: pytest.MonkeyPatch
+    cores: int, gpu: bool, beside: int, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "processor", lambda: Processor("some", cores, ()))
+    monkeypatch.setattr(loading, "usable_cores", lambda: cores)
     made: list[int] = []
     monkeypatch.setattr(loading, "BatchReader", lambda images, *, workers, pin_memory: made.append(workers))
     for wanted, expected in (("auto", workers), (3, 3)):
@@ -329,6 +328,17 @@ def test_normalisation_is_that_of_the_definition(memory_format: torch.memory_for
     assert found.dtype == torch.float32
     assert found.is_contiguous(memory_format=memory_format)
     assert torch.equal(images, before)
+
+
+def test_shared_memory_that_is_not_there_is_told_with_the_processes_it_was_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(tensor: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("no space left")
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", full)
+    images = AugmentedImages(lambda sample: _solid(sample), [f"s{k}" for k in range(4)], [], 0)
+    draws = [Draw(0, place, place % 4) for place in range(4 * PART)]
+    with pytest.raises(InputError, match="for the batches of 6 processes: no space left"):
+        next(BatchReader(images, workers=6).read([draws]))
 
 
 def test_seeds_for_different_purposes_differ() -> None:

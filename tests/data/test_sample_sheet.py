@@ -56,6 +56,6 @@ def test_nothing_to_draw_and_no_kind_of_picture_are_errors(tmp_path: Path) -> No
     with pytest.raises(InputError, match="no images to draw"):
         draw_samples(ReidData("some"), tmp_path / "sheet.png")
     data = ReidData("some", train=(Sample(Blue(), "a", 0, 0),))
-    with pytest.raises(InputError, match=r"sheet\.what: cannot be written"):
+    with pytest.raises(InputError, match=r"sheet\.what: not a picture's name"):
         draw_samples(data, tmp_path / "sheet.what")
     assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """Exported data sets are read back as they were."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -161,10 +162,20 @@ def test_an_empty_folder_may_be_written_to(tmp_path: Path, data: ReidData) -> No
 
 def test_a_broken_image_leaves_nothing_behind(tmp_path: Path) -> None:
     sample = Sample(tmp_path / "gone.jpg", "gone", 0, 0)
+    data = ReidData("broken", train=(sample,), query=(sample,), gallery=(sample,))
     with pytest.raises(InputError, match=r"gone\.jpg"):
-        export_layout(ReidData("broken", train=(sample,)), tmp_path / "out", "market1501")
+        export_layout(data, tmp_path / "out", "market1501")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert list((tmp_path / "out" / "market1501").iterdir()) == []
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("part", PARTS)
+def test_what_no_reader_takes_is_not_written(tmp_path: Path, data: ReidData, layout: str, part: str) -> None:
+    left = _samples((-1, 0)) if part != "train" else ()
+    with pytest.raises(InputError, match=f"'drawn' has no images of anybody in {part}$"):
+        export_layout(replace(data, **{part: left}), tmp_path, layout)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_layout_suggests_the_nearest(tmp_path: Path, data: ReidData) -> None:

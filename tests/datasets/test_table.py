@@ -148,6 +148,8 @@ def test_a_mistyped_key_below_columns_is_explained(tmp_path: Path) -> None:
         ("d.jpg,,door,train", "bad line", "the identity is empty"),
         ("d.jpg,ann, ,train", "bad line", "the camera is empty"),
         (",ann,door,train", "bad line", "the path is empty"),
+        (".,ann,door,train", "bad line", "the path '.' names no file"),
+        ("/,ann,door,train", "bad line", "the path '/' names no file"),
         ("d.jpg,ann,door,tran", "bad line", "no split 'tran'"),
         ("d.jpg,ann,door,", "bad line", "no split ''"),
         ("d\0.jpg,ann,door,train", "bad line", "zero byte"),

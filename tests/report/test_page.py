@@ -119,3 +119,13 @@ def test_a_thumbnail_is_a_small_webp_of_the_same_shape(tmp_path: Path) -> None:
     picture = Image.open(io.BytesIO(base64.b64decode(data)))
     assert (picture.format, picture.size) == ("WEBP", (SIZE[0], SIZE[0]))
     assert all(abs(a - b) < 12 for a, b in zip(picture.convert("RGB").getpixel((50, 50)), (200, 30, 30), strict=True))
+
+
+def test_a_picture_whose_maker_cannot_be_hashed_has_a_thumbnail() -> None:
+    class Red(list[int]):
+        def __call__(self) -> Image.Image:
+            return Image.new("RGB", (8, 16), tuple(self))
+
+    red, blue = thumbnail(Red([200, 0, 0])), thumbnail(Red([0, 0, 200]))
+    assert red.startswith("data:image/webp;base64,")
+    assert red != blue

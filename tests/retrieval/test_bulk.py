@@ -193,10 +193,43 @@ def test_what_another_call_began_is_refused_unless_told(
         assert embed_to_file(Colours(), samples, plan(path, force=True, **changes)).resumed == 0
 
 
-def test_what_is_there_is_refused_unless_told(folder: Path, tmp_path: Path) -> None:
+def test_what_another_call_began_is_removed_where_a_file_grows(folder: Path, tmp_path: Path) -> None:
+    path, samples = tmp_path / "f.parquet", pictures(folder)
+    embed_to_file(Colours(), samples[:30], plan(path))
+    with pytest.raises(KeyboardInterrupt):
+        embed_to_file(Dying(5), samples, plan(path, append=True))
+    with pytest.raises(ExistsError, match="1 parts of another call") as caught:
+        embed_to_file(Colours(), samples[:50], plan(path, append=True))
+    assert f"or remove {path}.unfinished to begin anew" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npy"])
+def test_a_call_killed_before_it_cleared_its_parts_is_done(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    path, samples = tmp_path / f"f{suffix}", pictures(folder)
+    embed_to_file(Colours(), samples[:30], plan(path))
+    write = bulk.write_features
+
+    def killed(*given: Any) -> None:
+        write(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bulk, "write_features", killed)
+    with pytest.raises(KeyboardInterrupt):
+        embed_to_file(Colours(), samples, plan(path, append=True))
+    monkeypatch.setattr(bulk, "write_features", write)
+    again = Colours()
+    found = embed_to_file(again, samples, plan(path, append=True))
+    assert (found.rows, found.already_there, again.images) == (70, 70, 0)
+    assert not list(tmp_path.glob("*.unfinished"))
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_what_is_there_is_refused_unless_told(folder: Path, tmp_path: Path, append: bool) -> None:
     (tmp_path / "f.csv").write_text("mine")
     with pytest.raises(ExistsError, match=r"f\.csv is already there"):
-        embed_to_file(Colours(), pictures(folder), plan(tmp_path / "f.npy"))
+        embed_to_file(Colours(), pictures(folder), plan(tmp_path / "f.npy", append=append))
     assert embed_to_file(Colours(), pictures(folder), plan(tmp_path / "f.npy", force=True)).rows == 70
 
 

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -11,6 +13,7 @@ from reidctl.errors import InputError
 from reidctl.retrieval import embed
 from reidctl.types import ArtefactInfo, ImageSpec, Sample
 
+ROOT = Path(__file__).parents[2]
 SIZE = ImageSpec(height=32, width=16)
 
 
@@ -55,7 +58,8 @@ def test_no_samples_give_no_embeddings() -> None:
     assert found.vectors.shape == (0, 3)
 
 
-def test_pictures_are_decoded_ahead_but_only_three_batches() -> None:
+@pytest.mark.parametrize(("batch_size", "most_held"), [(4, 12), (20, 20 + 24 + 8)])
+def test_pictures_are_decoded_ahead_but_only_a_batch_and_what_threads_are_at(batch_size: int, most_held: int) -> None:
     decoded, most, lock = [0], [0], threading.Lock()
 
     def picture() -> Image.Image:
@@ -69,8 +73,17 @@ def test_pictures_are_decoded_ahead_but_only_three_batches() -> None:
             most[0] = max(most[0], decoded[0] - sum(shape[0] for shape in self.batches))
             return super().embed_batch(images)
 
-    embed(Slow(), [Sample(picture, f"{i}", 1, 0) for i in range(60)], batch_size=4, workers=2)
-    assert 4 < most[0] <= 12
+    embed(Slow(), [Sample(picture, f"{i}", 1, 0) for i in range(15 * batch_size)], batch_size=batch_size, workers=2)
+    assert batch_size < most[0] <= most_held
+
+
+def test_a_few_pictures_that_are_not_enlarged_import_no_torch() -> None:
+    program = (
+        "import sys; from tests.retrieval.test_embedding import MeanColor, drawn; from reidctl.retrieval import embed\n"
+        "sys.exit(str(embed(MeanColor(), [drawn('a', (1, 2, 3))] * 8).vectors.sum()) + str('torch' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr == "48.0False\n"
 
 
 def test_an_image_that_cannot_be_read_stops_with_its_name(tmp_path: Path) -> None:

@@ -89,6 +89,14 @@ def test_what_cannot_be_searched_is_refused(queries: list, gallery: list, k: int
         search_chunks(np.array(queries, np.float32), [rows] if len(rows) else [], k)
 
 
+@pytest.mark.parametrize(("broken", "words"), [(np.nan, "row 5 is not finite"), (0.0, "row 5 is all zeros")])
+def test_a_row_that_cannot_be_compared_is_counted_through_all_chunks(broken: float, words: str) -> None:
+    gallery = np.ones((7, 2), np.float32)
+    gallery[5] = broken
+    with pytest.raises(InputError, match=f"gallery features: {words}"):
+        search_chunks(gallery[:1], chunked(gallery, 3), 1)
+
+
 def stored(path: Path, vectors: np.ndarray) -> Features:
     samples = tuple(Sample(Path(f"/{i}.jpg"), f"{i}", -1, 0) for i in range(len(vectors)))
     return Features.open([written(path, Embeddings(vectors, samples), block=4000)])
@@ -128,6 +136,17 @@ def test_an_index_of_another_file_under_the_name_never_answers(tmp_path: Path, h
     moment = index_path(before.files[0]).stat().st_mtime_ns + hours * 3600 * 10**9
     os.utime(after.files[0].path, ns=(moment, moment))
     assert search_files(one[:1], after.files, 1, search_faiss).indices.tolist() == [[4]]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("faiss") is None, reason="needs reidctl[search]")
+def test_faiss_names_the_row_that_is_not_finite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reidctl.retrieval.features.parquet.CHUNK", 3)
+    vectors = np.ones((7, 5), np.float32)
+    embeddings = Embeddings(vectors, tuple(Sample(Path(f"/{i}.jpg"), f"{i}", -1, 0) for i in range(7)))
+    vectors[5] = np.inf
+    gallery = Features.open([written(tmp_path / "f.parquet", embeddings)])
+    with pytest.raises(InputError, match="gallery features: row 5 is not finite"):
+        search_files(vectors[:1], gallery.files, 1, search_faiss)
 
 
 def test_without_faiss_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

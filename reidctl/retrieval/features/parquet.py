@@ -87,7 +87,9 @@ class ParquetFeatures:
         self.path = path
         self.rows: int = metadata.num_rows
         self.dim: int = schema.field("embedding").type.list_size
-        self.strings = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+        # Other programs may keep bytes there that are no text.
+        said = [[part.decode(errors="replace") for part in entry] for entry in (schema.metadata or {}).items()]
+        self.strings: dict[str, str] = dict(said)
 
     def labels(self) -> Iterator[Labels]:
         """Names, identities, cameras and paths of consecutive rows."""

@@ -50,8 +50,14 @@ class Made:
 
     @classmethod
     def from_strings(cls, strings: Mapping[str, str]) -> Made | None:
-        """The inverse of `to_strings`, ignoring other keys; None where the file does not say what made it."""
-        info = ArtefactInfo.from_strings(strings)
+        """The inverse of `to_strings`, ignoring other keys; None where the file does not say what made it.
+
+        Other programs say so under the same keys and in other words, and newer versions in words that nobody knew.
+        """
+        try:
+            info = ArtefactInfo.from_strings(strings)
+        except ValueError:
+            return None
         own = {key.removeprefix("reidctl."): text for key, text in strings.items() if key.startswith("reidctl.")}
         own = {key: text for key, text in own.items() if key in cls.__dataclass_fields__}
         return cls(info, **own) if info and {"model", "arithmetic", "reidctl"} <= own.keys() else None

@@ -130,6 +130,22 @@ def test_a_file_of_another_program_does_not_say_what_made_it(tmp_path: Path) -> 
     assert Features.open([path]).made is None
 
 
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"model": "resnet50", "embedding_dim": "512"},
+        {"model": '"resnet50"', "embedding_dim": '"many"'},
+        {**MADE.to_strings(), "precision": '"f4"'},
+        {b"model": b"\xff", b"embedding_dim": b"5"},
+    ],
+)
+def test_words_that_are_not_ours_do_not_say_what_made_a_file(tmp_path: Path, metadata: dict[Any, Any]) -> None:
+    path = written(tmp_path / "f.parquet", some(2))
+    parquet.write_table(parquet.read_table(path).replace_schema_metadata(metadata), path)
+    features = Features.open([path])
+    assert (features.made, features.rows) == (None, 2)
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("left", [0, 1, 20, -1])
 def test_a_file_that_was_cut_short_is_one_clear_error(tmp_path: Path, suffix: str, left: int) -> None:
