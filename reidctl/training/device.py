@@ -88,10 +88,11 @@ def explained() -> Iterator[None]:
         if not is_full(error):
             raise
         raise DiskFull(*_space(error)) from error
-    except torch.OutOfMemoryError as error:
-        reason = "the GPU's memory does not hold this network and batch"
-        raise ConfigError(reason, "lower train.batch_size, or set train.precision to bf16") from error
     except RuntimeError as error:
+        if lacks_memory(error):
+            whose = "the GPU's" if isinstance(error, torch.OutOfMemoryError) else "this machine's"
+            reason = f"{whose} memory does not hold this network and batch"
+            raise ConfigError(reason, "lower train.batch_size, or set train.precision to bf16") from error
         reason = " ".join(str(error).split())
         if "DataLoader worker" in reason:
             raise InputError(
@@ -100,6 +101,11 @@ def explained() -> Iterator[None]:
         if is_not_deterministic(error):
             raise ConfigError(f"deterministic: {reason}", "set deterministic to false") from error
         raise
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether `error` was raised for want of memory; torch has a type of its own for that of GPUs alone."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator: " in str(error)
 
 
 def is_not_deterministic(error: Exception) -> bool:

@@ -1,6 +1,7 @@
 import errno
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,9 +33,20 @@ def test_deterministic_algorithms_are_asked_for_within_the_block_only(monkeypatc
     assert not torch.backends.cudnn.benchmark
 
 
-def test_a_lack_of_memory_names_the_batch_size() -> None:
-    with pytest.raises(ConfigError, match="memory") as caught, explained():
-        raise torch.OutOfMemoryError
+def _raise_out_of_gpu_memory() -> None:
+    raise torch.OutOfMemoryError
+
+
+@pytest.mark.parametrize(
+    ("fill", "whose"),
+    [
+        (_raise_out_of_gpu_memory, "the GPU's"),
+        (lambda: torch.empty(1 << 60, dtype=torch.uint8), "this machine's"),
+    ],
+)
+def test_a_lack_of_memory_names_the_batch_size(fill: Callable[[], object], whose: str) -> None:
+    with pytest.raises(ConfigError, match=f"{whose} memory does not hold") as caught, explained():
+        fill()
     assert "train.batch_size" in str(caught.value.hint)
 
 

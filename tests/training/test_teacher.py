@@ -125,6 +125,15 @@ def test_a_teacher_that_fails_in_the_run_is_one_line(
         train(taught(runs, TeacherConfig(model=trained), "distill_gram", train_on_nan="stop"))
 
 
+def test_a_lack_of_memory_is_no_failure_of_the_teacher(
+    runs: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lack = RuntimeError("DefaultCPUAllocator: can't allocate memory")
+    monkeypatch.setattr("reidctl.training.teacher._open", lambda *_: Broken(lack))
+    with pytest.raises(ConfigError, match="memory does not hold this network and batch"):
+        train(taught(runs, TeacherConfig(model=trained), "distill_gram"))
+
+
 def test_networks_learn_from_each_other_and_are_all_kept(runs: Path) -> None:
     peers = (Spec(name="tiny", width=4), Spec(name="tiny"))
     specs = (LossSpec(name="linear"), LossSpec(name="mutual_logits"), LossSpec(name="mutual_similarities"))
