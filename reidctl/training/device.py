@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -24,8 +24,8 @@ def resolve_precision(name: Precision, device: torch.device, *, deterministic: b
     """`auto` -> bf16 where the device computes it, else f32; other names stay.
 
     bf16 has the range of f32, so that no loss needs scaling, and half its bytes, by which a step is bound; a device
-    without instructions for it converts back and forth. Always f32 in deterministic runs, whose numbers should not
-    depend on the kind of device.
+    without instructions for it converts back and forth. f32 in deterministic runs, whose numbers should not depend on
+    the kind of device unless a precision is asked for.
     """
     if name != "auto":
         return name
@@ -60,14 +60,15 @@ def seed_step(seed: int) -> None:
 
 @contextmanager
 def algorithms(deterministic: bool) -> Iterator[None]:
-    """Within the block, only algorithms that always give the same result, or else the fastest ones."""
+    """Within the block, only algorithms that always give the same result, f32 being f32, or else the fastest ones."""
     before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
     if deterministic:
         # cuBLAS reads it when it starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     _set_algorithms(deterministic, benchmark=not deterministic)
     try:
-        yield
+        with whole_mantissas() if deterministic else nullcontext():
+            yield
     finally:
         _set_algorithms(*before)
 
@@ -77,6 +78,17 @@ def _set_algorithms(deterministic: bool, benchmark: bool) -> None:
     # The call imports torch's compiler, a second or more, even to change nothing.
     if deterministic != torch.are_deterministic_algorithms_enabled():
         torch.use_deterministic_algorithms(deterministic)
+
+
+@contextmanager
+def whole_mantissas() -> Iterator[None]:
+    """Within the block a GPU convolves f32 as f32; TF32 would leave it 10 bits of mantissa."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 @contextmanager

@@ -33,6 +33,15 @@ def test_deterministic_algorithms_are_asked_for_within_the_block_only(monkeypatc
     assert not torch.backends.cudnn.benchmark
 
 
+def test_deterministic_f32_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    with algorithms(deterministic=False):
+        assert torch.backends.cudnn.allow_tf32
+    with algorithms(deterministic=True):
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32
+
+
 def _raise_out_of_gpu_memory() -> None:
     raise torch.OutOfMemoryError
 
