@@ -6,9 +6,9 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -46,6 +46,11 @@ def lower_precision(name: Precision, device: torch.device) -> torch.dtype | None
     if name == "f16" and device.type == "cpu":
         logger.warning("train.precision f16: most CPUs lack it and take ten times as long as in f32; bf16 is for them")
     return {"bf16": torch.bfloat16, "f16": torch.float16}.get(name)
+
+
+def current(device: torch.device) -> AbstractContextManager[Any]:
+    """Within the block a GPU with a number is the one of all events, seeds and recordings; others change nothing."""
+    return torch.cuda.device(-1 if device.index is None else device.index)
 
 
 def seed_step(seed: int) -> None:

@@ -77,7 +77,6 @@ class Processes:
                 f"device: torch sees {count} GPUs here, fewer than there are processes",
                 f"give torchrun --nproc-per-node {count}, or set device to cpu",
             )
-        torch.cuda.set_device(self.local_rank)
         return torch.device("cuda", self.local_rank)
 
     def gather(self, rows: Tensor) -> Tensor:

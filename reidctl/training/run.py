@@ -21,7 +21,7 @@ from reidctl.training.averaging import Average
 from reidctl.training.blame import blamed
 from reidctl.training.checkpoint import build_model, embedding_dim, require_embeddings
 from reidctl.training.compiling import forward_of, is_compiled, is_worth_it
-from reidctl.training.device import algorithms, explained, lower_precision, resolve_precision, seed_step
+from reidctl.training.device import algorithms, current, explained, lower_precision, resolve_precision, seed_step
 from reidctl.training.freezing import require_layers
 from reidctl.training.joining import together
 from reidctl.training.learner import Learner, build_objective, exchange, peer_configs
@@ -216,8 +216,14 @@ class Run:
 
 @contextmanager
 def computing(config: RunConfig) -> Iterator[Processes]:
-    """What a run computes in: the processes it is shared with, its algorithms, its memory, and words for what fails."""
-    with together() as processes, algorithms(config.deterministic), kept_memory(), explained():
+    """What a run computes in: the processes it is shared with, GPU, algorithms, memory, and words for what fails."""
+    with (
+        together() as processes,
+        current(processes.device(config.device)),
+        algorithms(config.deterministic),
+        kept_memory(),
+        explained(),
+    ):
         yield processes
 
 

@@ -155,6 +155,7 @@ def test_several_processes_need_a_gpu_each(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(ConfigError, match="torch sees 2 GPUs here, fewer"):
         Processes(2, 3, 2).device("auto")
     assert Processes(2, 3, 2).device("cpu") == torch.device("cpu")
+    assert Processes(2, 3, 1).device("auto") == torch.device("cuda:1")
 
 
 def test_a_lack_of_memory_is_not_taken_for_a_lost_process() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from reidctl.data.loader import Batch
 from reidctl.errors import ConfigError
 from reidctl.registry import models
 from reidctl.training import train
-from reidctl.training.run import Run
+from reidctl.training.run import Run, computing
 from tests.training.stand_ins import register, tiny_config
 
 PLAIN: dict[str, Any] = {
@@ -156,6 +157,14 @@ def test_a_step_whose_scaled_gradient_overflows_changes_nothing_and_the_scale_fa
     run.step(_first(run, 1), 0, 0, 1, 0.5)
     assert all(torch.equal(value, before[name]) for name, value in _weights(run).items())
     assert run.scaler.get_scale() == pytest.approx(5e37)
+
+
+def test_a_run_computes_on_the_gpu_of_its_number(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers: list[int] = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "device", lambda number: [nullcontext(), numbers.append(number)][0])
+    with computing(tiny_config(runs, device="cuda:1")):
+        assert numbers == [1]
 
 
 def test_a_weight_that_is_not_finite_is_named(runs: Path) -> None:
