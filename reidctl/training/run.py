@@ -23,6 +23,7 @@ from reidctl.training.checkpoint import build_model, embedding_dim, require_embe
 from reidctl.training.compiling import forward_of, is_compiled, is_worth_it
 from reidctl.training.device import algorithms, current, explained, lower_precision, resolve_precision, seed_step
 from reidctl.training.freezing import require_layers
+from reidctl.training.graphing import is_recorded
 from reidctl.training.joining import together
 from reidctl.training.learner import Learner, build_objective, exchange, peer_configs
 from reidctl.training.memory import kept_memory
@@ -102,12 +103,12 @@ class Run:
         worth_it = is_worth_it(self.device, images, deterministic=self.config.deterministic)
         if self._shares_norms and config.compile is True:
             raise ConfigError("train.compile: not with train.sync_norms and several processes", "set one to false")
+        graphs = is_recorded(config, self.device, shared_norms=self._shares_norms)
         for network, losses in zip(self.networks, objectives, strict=True):
             if config.fixbase_epochs:
                 require_layers(network, config.open_layers)
             require_layers(network, config.new_layers, "train.new_layers")
             wanted = False if self._shares_norms else config.compile
-            graphs = config.cuda_graphs and not self._shares_norms
             forward = forward_of(network, self.device, wanted, worth_it=worth_it, graphs=graphs)
             found.append(Learner(network, losses.to(self.device), forward))
         return found
