@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -198,8 +199,8 @@ class Run:
             learner.losses(rows, labels, mixed, epoch=epoch, model=learner.model, indices=indices, **others)
             for learner, rows, others in zip(self.learners, embeddings, given, strict=True)
         ]
-        total = torch.stack([each @ self._weights for each in parts]).sum()
-        top1 = shared(self.losses.top1, embeddings[0], labels, mixed)
+        total = torch.stack([(each * self._weights).sum() for each in parts]).sum()
+        top1 = shared(partial(self.losses.top1, epoch=epoch), embeddings[0], labels, mixed)
         return total, torch.cat([total.detach()[None], parts[0].detach(), top1[None]])
 
     def _embedded(self, images: Tensor, number: int) -> Tensor:
@@ -212,7 +213,7 @@ class Run:
         if self.processes.size == 1:
             return labels, batch.indices
         both = self.processes.gather(torch.stack([batch.labels, torch.tensor(batch.indices)], dim=1))
-        return both[:, 0].to(self.device), both[:, 1].tolist()
+        return both[:, 0].to(self.device, non_blocking=True), both[:, 1].tolist()
 
 
 @contextmanager
