@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -152,10 +152,12 @@ class Run:
         """Learn from the batches of a step; their mean [total, each loss unweighted, top-1 or nan], on the device."""
         config = self.config.train
         set_lr(self.optimizer, lr)
-        values = self._gradients(batches, epoch, step, steps)
+        # Sharpness-aware minimisation goes through the batches twice, and the teacher has nothing new to say.
+        taught = cache(lambda number: self._taught(batches[number]))
+        values = self._gradients(batches, epoch, step, steps, taught)
         if config.sam_rho is not None:
             with at_the_peak(self.networks, self.parameters, config.sam_rho):
-                self._gradients(batches, epoch, step, steps)
+                self._gradients(batches, epoch, step, steps, taught)
         if config.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.parameters, config.clip_norm)
@@ -165,19 +167,24 @@ class Run:
             self.average.update()
         return values
 
-    def _gradients(self, batches: Sequence[Batch], epoch: int, step: int, steps: int) -> Tensor:
-        """Put the mean gradient over the batches into the parameters; what `step` returns."""
+    def _gradients(
+        self, batches: Sequence[Batch], epoch: int, step: int, steps: int, taught: Callable[[int], Mapping[str, Tensor]]
+    ) -> Tensor:
+        """Put the mean gradient over the batches into the parameters; what `step` returns.
+
+        taught: what the losses are given of a teacher, by the number of the batch.
+        """
         seed_step(derived_seed(self.config.seed, "step", epoch, step))
         self.optimizer.zero_grad()
         found = []
-        for batch in batches:
-            total, values = self._values(batch, epoch + step / steps)
+        for number, batch in enumerate(batches):
+            total, values = self._values(batch, epoch + step / steps, partial(taught, number))
             self.scaler.scale(total / len(batches)).backward()  # type: ignore[no-untyped-call]
             found.append(values)
         self.processes.average_step(self.parameters, self.networks.buffers())
         return found[0] if len(found) == 1 else torch.stack(found).mean(dim=0)
 
-    def _values(self, batch: Batch, epoch: float) -> tuple[Tensor, Tensor]:
+    def _values(self, batch: Batch, epoch: float, taught: Callable[[], Mapping[str, Tensor]]) -> tuple[Tensor, Tensor]:
         """The total loss of one batch, and [total, each loss unweighted, top-1 or nan] cut off from the gradient."""
         images = batch.images.to(self.device, non_blocking=True, memory_format=self.memory_format)
         labels = batch.labels.to(self.device, non_blocking=True)  # [B]
@@ -191,10 +198,7 @@ class Run:
         embeddings = [self.processes.gather(rows.float()) for rows in found]
         labels, indices = self._of_all(batch, labels)
         mixed = mixed._replace(partners=labels if mixed.share == 1 else self.processes.gather(mixed.partners))
-        given = exchange(self.learners, embeddings, epoch)
-        if self.teacher:
-            taught = self.processes.gather(self.teacher(batch).to(self.device, non_blocking=True))
-            given = [{**others, "teacher": taught} for others in given]
+        given = [{**others, **taught()} for others in exchange(self.learners, embeddings, epoch)]
         parts: list[Tensor] = [
             learner.losses(rows, labels, mixed, epoch=epoch, model=learner.model, indices=indices, **others)
             for learner, rows, others in zip(self.learners, embeddings, given, strict=True)
@@ -207,6 +211,12 @@ class Run:
         """What the network of a learner makes of images [B, 3, H, W], before anything is required of it."""
         with blamed(models, self._model_names[number]):
             return self.learners[number].forward(images)
+
+    def _taught(self, batch: Batch) -> dict[str, Tensor]:
+        """What the losses are given of a teacher: its embeddings [B, T] of the images of all processes."""
+        if self.teacher is None:
+            return {}
+        return {"teacher": self.processes.gather(self.teacher(batch).to(self.device, non_blocking=True))}
 
     def _of_all(self, batch: Batch, labels: Tensor) -> tuple[Tensor, list[int]]:
         """The labels and indices of the batches of all processes."""
