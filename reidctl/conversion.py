@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,6 +15,8 @@ from reidctl.runtimes.child import Crashed, run_in_child
 from reidctl.training.checkpoint import build_model, describe, save_checkpoint
 from reidctl.weights import Report, Weights, put_weights, read_weights
 from reidctl.weights.pytorch_file import PickleRefused, unpickle
+from reidctl.weights.read import checked
+from reidctl.weights.safetensors_file import read_safetensors
 
 logger = logging.getLogger(__name__)
 
@@ -55,4 +56,4 @@ def _read(source: Path, trust_pickle: bool) -> Weights:
             run_in_child(unpickle, source, tensors, timeout_s=UNPICKLE_S)
         except Crashed as crash:
             raise InputError(f"{source}: cannot be unpickled: {crash}", "install what it was saved with") from crash
-        return replace(read_weights(tensors), path=source, kind="PyTorch, unpickled")
+        return checked(Weights(source, "unpickled PyTorch", read_safetensors(tensors)[0]))

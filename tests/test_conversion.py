@@ -137,6 +137,20 @@ def test_trust_lets_code_run_but_not_in_this_process(cli: Cli, tmp_path: Path, s
     assert int(ran.read_text()) != os.getpid()
 
 
+@pytest.mark.parametrize(
+    ("tensors", "words"),
+    [({}, "the unpickled PyTorch file holds no tensors"), ({"a\n": 1.0}, "'a\\n' is no tensor's name")],
+)
+def test_a_trusted_file_without_tensors_is_named(
+    cli: Cli, tmp_path: Path, tensors: dict[str, float], words: str
+) -> None:
+    state = {name: torch.tensor(value) for name, value in tensors.items()}
+    source = files.save(tmp_path / "net.pth", {"state_dict": state, "note": files.Call(files.Numbered, 1)})
+    result = cli("convert-weights", source, tmp_path / "out.safetensors", *NETWORK, "--trust-pickle")
+    assert result.code == 2
+    assert f"error: {source}: {words}" in result.err
+
+
 def test_a_trusted_file_that_cannot_be_unpickled_is_one_line(
     cli: Cli, tmp_path: Path, state: dict[str, Tensor]
 ) -> None:

@@ -174,7 +174,7 @@ class TrainConfig(StrictModel):
         bool,
         Field(
             description="on a GPU launch the passes of the network whole, as CUDA graphs, by which small networks "
-            "gain much; not for networks that do something else every step"
+            "gain much; not for networks that do something else every step, nor beside accumulate or sync_norms"
         ),
     ] = False
     eval_every: Annotated[Count, Field(description="test after every so many epochs; 0 tests after the last only")] = 5

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class TensorBoard:
     """Losses, rate and top-1 of the steps and the metrics of the tests, for `tensorboard --logdir runs`.
 
-    The events are in the folder `tensorboard` of the run; a run that goes on takes the place of what it repeats.
+    The events are in the folder `tensorboard` of the run; a run that goes on takes the place of what it repeats. The
+    axis counts steps as if all epochs were as long as the first, so an epoch ends in the same place however long it is.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class TensorBoard:
 
     def on_step(self, step: StepInfo) -> None:
         """A point of every curve, at every so many steps."""
-        self._steps = (step.epoch - 1) * step.steps + step.step
-        self._begin(self._steps)
-        if self._steps % self._every:
+        before, self._steps = (
+            round((step.epoch - 1 + taken / step.steps) * self._steps_of_epoch) for taken in (step.step - 1, step.step)
+        )
+        self._begin(before)
+        if self._steps // self._every == before // self._every:
             return
         top1 = {} if step.top1 is None else {"top1": step.top1}
         losses = {f"loss/{name}": value for name, value in step.losses.items()}
@@ -51,10 +54,9 @@ class TensorBoard:
 
     def on_epoch(self, epoch: EpochInfo) -> None:
         """The metrics of its test, and its speed, at its last step."""
-        if self._writer is None:
-            # The run goes on where all steps were taken and the test was not done.
-            self._steps = epoch.epoch * self._steps_of_epoch
-            self._begin(self._steps + 1)
+        # A run may go on where all steps were taken and the test was not done.
+        self._steps = epoch.epoch * self._steps_of_epoch
+        self._begin(self._steps)
         found = {name.replace(".", "/", 1): value for name, value in epoch.tested().items()}
         self._write({"images_per_second": epoch.images_per_second, **found})
 
@@ -63,10 +65,10 @@ class TensorBoard:
         if self._writer:
             self._writer.close()
 
-    def _begin(self, step: int) -> None:
-        """Open the events, once; what an earlier process wrote of `step` and later ones is taken back."""
+    def _begin(self, done: int) -> None:
+        """Open the events, once; what an earlier process wrote of steps after `done` is taken back."""
         if self._writer is None:
-            self._writer = self._open(str(self._folder), purge_step=step)
+            self._writer = self._open(str(self._folder), purge_step=done + 1)
 
     def _write(self, values: dict[str, float]) -> None:
         if self._writer:

@@ -2,6 +2,6 @@
 
 from reidctl.training.checkpoint import Checkpoint, load_checkpoint
 from reidctl.training.lr_finder import RangeTest, draw_range, find_lr
-from reidctl.training.trainer import dry_run, plan, train
+from reidctl.training.trainer import dry_run, train
 
-__all__ = ["Checkpoint", "RangeTest", "draw_range", "dry_run", "find_lr", "load_checkpoint", "plan", "train"]
+__all__ = ["Checkpoint", "RangeTest", "draw_range", "dry_run", "find_lr", "load_checkpoint", "train"]

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
 from reidctl.errors import ReidError
 from reidctl.plugins import OWN
 from reidctl.registry import Registry
-from reidctl.training.device import is_not_deterministic
+from reidctl.training.device import is_not_deterministic, lacks_memory
 
 
 @contextmanager
@@ -22,10 +20,10 @@ def blamed(registry: Registry, name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ReidError, MemoryError, torch.OutOfMemoryError):
+    except ReidError:
         raise
     except Exception as cause:
         entry = registry.find(name)
-        if entry.package == OWN or is_not_deterministic(cause):
+        if entry.package == OWN or lacks_memory(cause) or is_not_deterministic(cause):
             raise
         raise entry.fault(f"failed: {type(cause).__name__}: {cause}") from cause

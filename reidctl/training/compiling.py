@@ -56,12 +56,11 @@ def has_compiler(device: torch.device) -> bool:
 def forward_of(
     model: nn.Module, device: torch.device, wanted: bool | Literal["auto"], *, worth_it: bool, graphs: bool = False
 ) -> Forward:
-    """What a step calls: `model`, or its compiled form, which shares the model's weights; on a GPU as CUDA graphs.
+    """What a step calls: `model`, or its compiled form, which shares the model's weights; with graphs as CUDA graphs.
 
     A second batch size compiles once more, for any size; a third does not. Under `auto` a network that does not
     compile runs as it is, with a warning; ConfigError for one that was told to compile and cannot.
     """
-    graphs = graphs and device.type == "cuda"
     if wanted is False or (wanted == "auto" and not worth_it):
         return Graphed(model) if graphs else model
     if not has_compiler(device):

@@ -6,9 +6,9 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -24,8 +24,8 @@ def resolve_precision(name: Precision, device: torch.device, *, deterministic: b
     """`auto` -> bf16 where the device computes it, else f32; other names stay.
 
     bf16 has the range of f32, so that no loss needs scaling, and half its bytes, by which a step is bound; a device
-    without instructions for it converts back and forth. Always f32 in deterministic runs, whose numbers should not
-    depend on the kind of device.
+    without instructions for it converts back and forth. f32 in deterministic runs, whose numbers should not depend on
+    the kind of device unless a precision is asked for.
     """
     if name != "auto":
         return name
@@ -48,6 +48,11 @@ def lower_precision(name: Precision, device: torch.device) -> torch.dtype | None
     return {"bf16": torch.bfloat16, "f16": torch.float16}.get(name)
 
 
+def current(device: torch.device) -> AbstractContextManager[Any]:
+    """Within the block a GPU with a number is the one of all events, seeds and recordings; others change nothing."""
+    return torch.cuda.device(-1 if device.index is None else device.index)
+
+
 def seed_step(seed: int) -> None:
     """Seed the generators of the CPU and, where it is in use, of the GPU.
 
@@ -60,14 +65,15 @@ def seed_step(seed: int) -> None:
 
 @contextmanager
 def algorithms(deterministic: bool) -> Iterator[None]:
-    """Within the block, only algorithms that always give the same result, or else the fastest ones."""
+    """Within the block, only algorithms that always give the same result, f32 being f32, or else the fastest ones."""
     before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
     if deterministic:
         # cuBLAS reads it when it starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     _set_algorithms(deterministic, benchmark=not deterministic)
     try:
-        yield
+        with whole_mantissas() if deterministic else nullcontext():
+            yield
     finally:
         _set_algorithms(*before)
 
@@ -80,6 +86,17 @@ def _set_algorithms(deterministic: bool, benchmark: bool) -> None:
 
 
 @contextmanager
+def whole_mantissas() -> Iterator[None]:
+    """Within the block a GPU convolves f32 as f32; TF32 would leave it 10 bits of mantissa."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+@contextmanager
 def explained() -> Iterator[None]:
     """Within the block, a lack of memory, disk or a deterministic algorithm is an error that says what to change."""
     try:
@@ -88,10 +105,11 @@ def explained() -> Iterator[None]:
         if not is_full(error):
             raise
         raise DiskFull(*_space(error)) from error
-    except torch.OutOfMemoryError as error:
-        reason = "the GPU's memory does not hold this network and batch"
-        raise ConfigError(reason, "lower train.batch_size, or set train.precision to bf16") from error
     except RuntimeError as error:
+        if lacks_memory(error):
+            whose = "the GPU's" if isinstance(error, torch.OutOfMemoryError) else "this machine's"
+            reason = f"{whose} memory does not hold this network and batch"
+            raise ConfigError(reason, "lower train.batch_size, or set train.precision to bf16") from error
         reason = " ".join(str(error).split())
         if "DataLoader worker" in reason:
             raise InputError(
@@ -100,6 +118,11 @@ def explained() -> Iterator[None]:
         if is_not_deterministic(error):
             raise ConfigError(f"deterministic: {reason}", "set deterministic to false") from error
         raise
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether `error` was raised for want of memory; torch has a type of its own for that of GPUs alone."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator: " in str(error)
 
 
 def is_not_deterministic(error: Exception) -> bool:

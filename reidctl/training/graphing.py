@@ -10,9 +10,28 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    from reidctl.config.schema import TrainConfig
     from reidctl.training.compiling import Forward
 
 logger = logging.getLogger(__name__)
+
+
+def is_recorded(config: TrainConfig, device: torch.device, *, shared_norms: bool) -> bool:
+    """Whether a step launches recordings, as `train.cuda_graphs` asks for; a warning where a GPU can launch none.
+
+    shared_norms: processes exchange statistics within the passes, which no recording holds.
+    """
+    if not config.cuda_graphs or device.type != "cuda":
+        return False
+    if config.accumulate > 1:
+        # A parameter's gradient is the very memory that the recording writes, and the next batch would overwrite it.
+        against = "train.accumulate"
+    elif shared_norms:
+        against = "train.sync_norms and several processes"
+    else:
+        return True
+    logger.warning("train.cuda_graphs: not with %s, nothing is recorded", against)
+    return False
 
 
 class Graphed:
@@ -26,6 +45,8 @@ class Graphed:
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
+        # To walk through a network of many modules would cost some of what a recording gains.
+        self._parameters, self._modules = list(model.parameters()), list(model.modules())
         self._state: Hashable = None
         self._forward: Forward = model
 
@@ -38,8 +59,8 @@ class Graphed:
         return self._forward(images)
 
     def _state_for(self, images: Tensor) -> Hashable:
-        learning = tuple(parameter.requires_grad for parameter in self._model.parameters())
-        return images.shape, images.stride(), _lower(), learning, tuple(each.training for each in self._model.modules())
+        learning = tuple(parameter.requires_grad for parameter in self._parameters)
+        return images.shape, images.stride(), _lower(), learning, tuple(each.training for each in self._modules)
 
     def _recorded(self, images: Tensor) -> Forward:
         """The passes as a recording, after which statistics and random states are what they were before."""

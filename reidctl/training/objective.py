@@ -96,24 +96,25 @@ class Objective(nn.ModuleList):
 
     @torch.no_grad()
     def logits(self, embeddings: Tensor, *, epoch: float) -> Tensor | None:
-        """What peers are given of the first loss that has logits [B, C]; None where none has."""
+        """The logits [B, C] of the first loss that has any, as peers are given them; None where none has."""
         method = self._methods["logits"]
         return None if method is None else method(embeddings, {"epoch": epoch})
 
     @torch.no_grad()
-    def top1(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+    def top1(self, embeddings: Tensor, labels: Tensor, *, epoch: float) -> Tensor:
         """The share of rows whose largest logit is that of their label; nan where no loss classifies."""
-        logits = self._methods["logits"]
+        logits = self.logits(embeddings, epoch=epoch)
         if logits is None:
-            return embeddings.new_tensor(torch.nan)
-        return (logits(embeddings, {}).argmax(dim=1) == labels).float().mean()
+            return embeddings.new_full((), torch.nan)
+        return (logits.argmax(dim=1) == labels).float().mean()
 
     def _first_method(self, name: str) -> Callable[[Tensor, Mapping[str, Any]], Tensor] | None:
         """(embeddings, given) -> what the first method of that name makes of the embeddings and what it asks for."""
-        method = next((getattr(loss, name) for loss in self if callable(getattr(loss, name, None))), None)
-        if method is None:
-            return None
-        return partial(_call, method, given_names(method))
+        for own, loss in zip(self._names, self, strict=True):
+            method = getattr(loss, name, None)
+            if callable(method):
+                return partial(_call, own, method, given_names(method))
+        return None
 
     def _require(self, at: str, name: str, asked: Mapping[str, bool], others: Collection[str]) -> None:
         for what, needed in asked.items():
@@ -134,9 +135,10 @@ class Objective(nn.ModuleList):
 
 
 def _call(
-    method: Callable[..., Tensor], asked: Mapping[str, bool], embeddings: Tensor, given: Mapping[str, Any]
+    loss: str, method: Callable[..., Tensor], asked: Mapping[str, bool], embeddings: Tensor, given: Mapping[str, Any]
 ) -> Tensor:
-    return method(embeddings, **_picked(given, asked))
+    with blamed(losses, loss):
+        return method(embeddings, **_picked(given, asked))
 
 
 def _picked(given: Mapping[str, Any], names: Mapping[str, bool]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from torch.nn import Parameter
 from reidctl.data.draws import derived_seed
 from reidctl.devices import resolve_device
 from reidctl.errors import ConfigError, ReidError
-from reidctl.training.device import seed_step
+from reidctl.training.device import lacks_memory, seed_step
 
 if TYPE_CHECKING:
     from reidctl.types import Float32
@@ -77,7 +77,6 @@ class Processes:
                 f"device: torch sees {count} GPUs here, fewer than there are processes",
                 f"give torchrun --nproc-per-node {count}, or set device to cpu",
             )
-        torch.cuda.set_device(self.local_rank)
         return torch.device("cuda", self.local_rank)
 
     def gather(self, rows: Tensor) -> Tensor:
@@ -199,9 +198,9 @@ def connected() -> Iterator[None]:
     """Say what it means when a process does not answer."""
     try:
         yield
-    except (torch.OutOfMemoryError, ReidError):
-        raise
     except RuntimeError as error:
+        if lacks_memory(error):
+            raise
         raise LostError(
             "another process of the run has ended without a word, or does not answer",
             "the system may have killed it for lack of memory; --resume goes on from the last epoch",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +22,9 @@ from reidctl.training.averaging import Average
 from reidctl.training.blame import blamed
 from reidctl.training.checkpoint import build_model, embedding_dim, require_embeddings
 from reidctl.training.compiling import forward_of, is_compiled, is_worth_it
-from reidctl.training.device import algorithms, explained, lower_precision, resolve_precision, seed_step
+from reidctl.training.device import algorithms, current, explained, lower_precision, resolve_precision, seed_step
 from reidctl.training.freezing import require_layers
+from reidctl.training.graphing import is_recorded
 from reidctl.training.joining import together
 from reidctl.training.learner import Learner, build_objective, exchange, peer_configs
 from reidctl.training.memory import kept_memory
@@ -102,12 +104,12 @@ class Run:
         worth_it = is_worth_it(self.device, images, deterministic=self.config.deterministic)
         if self._shares_norms and config.compile is True:
             raise ConfigError("train.compile: not with train.sync_norms and several processes", "set one to false")
+        graphs = is_recorded(config, self.device, shared_norms=self._shares_norms)
         for network, losses in zip(self.networks, objectives, strict=True):
             if config.fixbase_epochs:
                 require_layers(network, config.open_layers)
             require_layers(network, config.new_layers, "train.new_layers")
             wanted = False if self._shares_norms else config.compile
-            graphs = config.cuda_graphs and not self._shares_norms
             forward = forward_of(network, self.device, wanted, worth_it=worth_it, graphs=graphs)
             found.append(Learner(network, losses.to(self.device), forward))
         return found
@@ -150,10 +152,12 @@ class Run:
         """Learn from the batches of a step; their mean [total, each loss unweighted, top-1 or nan], on the device."""
         config = self.config.train
         set_lr(self.optimizer, lr)
-        values = self._gradients(batches, epoch, step, steps)
+        # Sharpness-aware minimisation goes through the batches twice, and the teacher has nothing new to say.
+        taught = cache(lambda number: self._taught(batches[number]))
+        values = self._gradients(batches, epoch, step, steps, taught)
         if config.sam_rho is not None:
             with at_the_peak(self.networks, self.parameters, config.sam_rho):
-                self._gradients(batches, epoch, step, steps)
+                self._gradients(batches, epoch, step, steps, taught)
         if config.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.parameters, config.clip_norm)
@@ -163,19 +167,24 @@ class Run:
             self.average.update()
         return values
 
-    def _gradients(self, batches: Sequence[Batch], epoch: int, step: int, steps: int) -> Tensor:
-        """Put the mean gradient over the batches into the parameters; what `step` returns."""
+    def _gradients(
+        self, batches: Sequence[Batch], epoch: int, step: int, steps: int, taught: Callable[[int], Mapping[str, Tensor]]
+    ) -> Tensor:
+        """Put the mean gradient over the batches into the parameters; what `step` returns.
+
+        taught: what the losses are given of a teacher, by the number of the batch.
+        """
         seed_step(derived_seed(self.config.seed, "step", epoch, step))
         self.optimizer.zero_grad()
         found = []
-        for batch in batches:
-            total, values = self._values(batch, epoch + step / steps)
+        for number, batch in enumerate(batches):
+            total, values = self._values(batch, epoch + step / steps, partial(taught, number))
             self.scaler.scale(total / len(batches)).backward()  # type: ignore[no-untyped-call]
             found.append(values)
         self.processes.average_step(self.parameters, self.networks.buffers())
         return found[0] if len(found) == 1 else torch.stack(found).mean(dim=0)
 
-    def _values(self, batch: Batch, epoch: float) -> tuple[Tensor, Tensor]:
+    def _values(self, batch: Batch, epoch: float, taught: Callable[[], Mapping[str, Tensor]]) -> tuple[Tensor, Tensor]:
         """The total loss of one batch, and [total, each loss unweighted, top-1 or nan] cut off from the gradient."""
         images = batch.images.to(self.device, non_blocking=True, memory_format=self.memory_format)
         labels = batch.labels.to(self.device, non_blocking=True)  # [B]
@@ -189,16 +198,13 @@ class Run:
         embeddings = [self.processes.gather(rows.float()) for rows in found]
         labels, indices = self._of_all(batch, labels)
         mixed = mixed._replace(partners=labels if mixed.share == 1 else self.processes.gather(mixed.partners))
-        given = exchange(self.learners, embeddings, epoch)
-        if self.teacher:
-            taught = self.processes.gather(self.teacher(batch).to(self.device, non_blocking=True))
-            given = [{**others, "teacher": taught} for others in given]
+        given = [{**others, **taught()} for others in exchange(self.learners, embeddings, epoch)]
         parts: list[Tensor] = [
             learner.losses(rows, labels, mixed, epoch=epoch, model=learner.model, indices=indices, **others)
             for learner, rows, others in zip(self.learners, embeddings, given, strict=True)
         ]
-        total = torch.stack([each @ self._weights for each in parts]).sum()
-        top1 = shared(self.losses.top1, embeddings[0], labels, mixed)
+        total = torch.stack([(each * self._weights).sum() for each in parts]).sum()
+        top1 = shared(partial(self.losses.top1, epoch=epoch), embeddings[0], labels, mixed)
         return total, torch.cat([total.detach()[None], parts[0].detach(), top1[None]])
 
     def _embedded(self, images: Tensor, number: int) -> Tensor:
@@ -206,18 +212,30 @@ class Run:
         with blamed(models, self._model_names[number]):
             return self.learners[number].forward(images)
 
+    def _taught(self, batch: Batch) -> dict[str, Tensor]:
+        """What the losses are given of a teacher: its embeddings [B, T] of the images of all processes."""
+        if self.teacher is None:
+            return {}
+        return {"teacher": self.processes.gather(self.teacher(batch).to(self.device, non_blocking=True))}
+
     def _of_all(self, batch: Batch, labels: Tensor) -> tuple[Tensor, list[int]]:
         """The labels and indices of the batches of all processes."""
         if self.processes.size == 1:
             return labels, batch.indices
         both = self.processes.gather(torch.stack([batch.labels, torch.tensor(batch.indices)], dim=1))
-        return both[:, 0].to(self.device), both[:, 1].tolist()
+        return both[:, 0].to(self.device, non_blocking=True), both[:, 1].tolist()
 
 
 @contextmanager
 def computing(config: RunConfig) -> Iterator[Processes]:
-    """What a run computes in: the processes it is shared with, its algorithms, its memory, and words for what fails."""
-    with together() as processes, algorithms(config.deterministic), kept_memory(), explained():
+    """What a run computes in: the processes it is shared with, GPU, algorithms, memory, and words for what fails."""
+    with (
+        together() as processes,
+        current(processes.device(config.device)),
+        algorithms(config.deterministic),
+        kept_memory(),
+        explained(),
+    ):
         yield processes
 
 

@@ -18,6 +18,7 @@ from reidctl.data.loader import Batch
 from reidctl.errors import InputError, ReidError
 from reidctl.registry import runtimes
 from reidctl.retrieval.embedding import embed
+from reidctl.training.device import lacks_memory
 from reidctl.training.processes import ALONE, Processes
 from reidctl.types import Embedder, Sample
 
@@ -103,9 +104,11 @@ class _Watched:
     def embed_batch(self, images: UInt8) -> Float32:
         try:
             return self._embedder.embed_batch(images)
-        except (ReidError, MemoryError, torch.OutOfMemoryError):
+        except ReidError:
             raise
         except Exception as error:
+            if lacks_memory(error):
+                raise
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             hint = "`reidctl eval` with this model shows whether it works on its own"
             raise InputError(f"teacher {self._name} failed: {reason}", hint) from error

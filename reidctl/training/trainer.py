@@ -16,7 +16,6 @@ from reidctl.errors import TrainingError
 from reidctl.training.checkpoint import Checkpoint, describe, load_checkpoint, save_checkpoint
 from reidctl.training.curves import draw_curves
 from reidctl.training.interrupt import Interrupt
-from reidctl.training.joining import together
 from reidctl.training.judging import is_best, is_over, is_tested, judged
 from reidctl.training.learner import peer_configs
 from reidctl.training.loggers import told
@@ -79,12 +78,6 @@ def _opened(run: Run, resumed: Progress | None, folder: RunFolder, observer: Obs
             folder.clear()
         with folder.opened(run.config, run.device):
             yield everyone
-
-
-def plan(config: RunConfig) -> Plan:
-    """What `train(config)` would do: everything is built, nothing is written."""
-    with together() as processes:
-        return _plan(Run(with_defaults(config), processes=processes))
 
 
 def dry_run(config: RunConfig) -> tuple[Plan, StepInfo]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from reidctl.data.loader import normalize
 from reidctl.retrieval.embedding import embed
 from reidctl.retrieval.evaluation import evaluate
 from reidctl.training.checkpoint import describe, require_embeddings
+from reidctl.training.device import whole_mantissas
 from reidctl.training.processes import ALONE, Processes
 from reidctl.types import ArtefactInfo, Embedder, Embeddings, Metrics, ReidData, Sample
 
@@ -34,22 +34,11 @@ class ModelEmbedder:
     def embed_batch(self, images: UInt8) -> Float32:
         """images [B, H, W, 3] uint8 RGB of `info.image.size` -> embeddings [B, D], not normalised."""
         batch = torch.from_numpy(images).permute(0, 3, 1, 2).to(self._device)
-        with _whole_mantissas():
+        with whole_mantissas():
             embeddings = self._model(normalize(batch, self.info.image))
         require_embeddings(embeddings, self.info.model, len(images), self.info.embedding_dim)
         vectors: Float32 = embeddings.cpu().numpy()
         return vectors
-
-
-@contextmanager
-def _whole_mantissas() -> Iterator[None]:
-    """Within the block a GPU convolves f32 as f32; TF32 would leave it 10 bits of mantissa."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before
 
 
 def validate(

@@ -59,12 +59,17 @@ def read_weights(path: Path) -> Weights:
     """
     kind = _format(path)
     tensors, operators = kind.read(path)
-    if not tensors:
-        raise InputError(f"{path}: the {kind.kind} file holds no tensors")
-    odd = next((name for name in tensors if not name.isprintable() or len(name) > LONGEST_NAME), None)
+    return checked(Weights(path, kind.kind, tensors, operators))
+
+
+def checked(weights: Weights) -> Weights:
+    """The same; InputError where there are none, or where a name is none."""
+    if not weights.tensors:
+        raise InputError(f"{weights.path}: the {weights.kind} file holds no tensors")
+    odd = next((name for name in weights.tensors if not name.isprintable() or len(name) > LONGEST_NAME), None)
     if odd is not None:
-        raise InputError(f"{path}: {odd[:40]!a} is no tensor's name")
-    return Weights(path, kind.kind, tensors, operators)
+        raise InputError(f"{weights.path}: {odd[:40]!a} is no tensor's name")
+    return weights
 
 
 def _format(path: Path) -> Format:

@@ -1,6 +1,7 @@
 import errno
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from reidctl.errors import ConfigError, DiskFull, InputError
 from reidctl.training import device
-from reidctl.training.device import algorithms, explained, lower_precision, resolve_precision, seed_step
+from reidctl.training.device import algorithms, current, explained, lower_precision, resolve_precision, seed_step
 
 CPU = torch.device("cpu")
 
@@ -32,9 +33,41 @@ def test_deterministic_algorithms_are_asked_for_within_the_block_only(monkeypatc
     assert not torch.backends.cudnn.benchmark
 
 
-def test_a_lack_of_memory_names_the_batch_size() -> None:
-    with pytest.raises(ConfigError, match="memory") as caught, explained():
-        raise torch.OutOfMemoryError
+def test_deterministic_f32_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    with algorithms(deterministic=False):
+        assert torch.backends.cudnn.allow_tf32
+    with algorithms(deterministic=True):
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.parametrize(("name", "number"), [("cuda:1", 1), ("cuda", -1), ("cpu", -1)])
+def test_a_gpu_with_a_number_is_the_current_one_within_the_block(
+    name: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, switched = min(number, 0), list[int]()
+    monkeypatch.setattr(torch.cuda, "_exchange_device", lambda index: [before, switched.append(index)][0])
+    monkeypatch.setattr(torch.cuda, "_maybe_exchange_device", switched.append)
+    with current(torch.device(name)):
+        assert switched == [number]
+    assert switched == [number, before]
+
+
+def _raise_out_of_gpu_memory() -> None:
+    raise torch.OutOfMemoryError
+
+
+@pytest.mark.parametrize(
+    ("fill", "whose"),
+    [
+        (_raise_out_of_gpu_memory, "the GPU's"),
+        (lambda: torch.empty(1 << 60, dtype=torch.uint8), "this machine's"),
+    ],
+)
+def test_a_lack_of_memory_names_the_batch_size(fill: Callable[[], object], whose: str) -> None:
+    with pytest.raises(ConfigError, match=f"{whose} memory does not hold") as caught, explained():
+        fill()
     assert "train.batch_size" in str(caught.value.hint)
 
 

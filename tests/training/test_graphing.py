@@ -7,19 +7,56 @@ import torch
 from torch import Tensor, nn
 
 from reidctl.config import load_config
+from reidctl.config.schema import TrainConfig
 from reidctl.training.compiling import forward_of
 from reidctl.training.device import seed_step
 from reidctl.training.freezing import only_open
-from reidctl.training.graphing import Graphed
+from reidctl.training.graphing import Graphed, is_recorded
 from reidctl.training.run import Run, computing
 
 STEPS = 4
 NETWORK = {"plain": "", "dropout": ", dropout: {distribution: gaussian}"}
 
 
-def test_a_cpu_launches_nothing() -> None:
-    model = nn.Linear(2, 2)
-    assert forward_of(model, torch.device("cpu"), wanted=False, worth_it=False, graphs=True) is model
+def test_a_gpu_launches_recordings_where_they_are_wanted() -> None:
+    model, gpu = nn.Linear(2, 2), torch.device("cuda")
+    assert is_recorded(TrainConfig(cuda_graphs=True), gpu, shared_norms=False)
+    assert not is_recorded(TrainConfig(cuda_graphs=True), torch.device("cpu"), shared_norms=False)
+    assert not is_recorded(TrainConfig(), gpu, shared_norms=False)
+    assert isinstance(forward_of(model, gpu, wanted=False, worth_it=False, graphs=True), Graphed)
+    assert forward_of(model, gpu, wanted=False, worth_it=False, graphs=False) is model
+
+
+@pytest.mark.parametrize(
+    ("batches", "shared_norms", "key"), [(2, False, "train.accumulate"), (1, True, "train.sync_norms")]
+)
+def test_what_no_recording_does_is_said_not_to_be_recorded(
+    batches: int, shared_norms: bool, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = TrainConfig(cuda_graphs=True, accumulate=batches)
+    assert not is_recorded(config, torch.device("cuda"), shared_norms=shared_norms)
+    assert f"train.cuda_graphs: not with {key}" in caplog.text
+
+
+def test_a_network_is_recorded_again_when_batches_or_layers_change_and_walked_through_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorded: list[torch.Size] = []
+    model = nn.Sequential(nn.Linear(3, 3), nn.Dropout())
+    monkeypatch.setattr(Graphed, "_recorded", lambda _, images: [model, recorded.append(images.shape)][0])
+    forward = Graphed(model)
+    monkeypatch.delattr(nn.Module, "named_modules")
+    for rows in (4, 4, 2, 2):
+        forward(torch.zeros(rows, 3))
+    assert len(recorded) == 2
+    model[1].training = False
+    for _ in range(2):
+        forward(torch.zeros(2, 3))
+    assert len(recorded) == 3
+    model[0].bias.requires_grad = False
+    for _ in range(2):
+        forward(torch.zeros(2, 3))
+    assert len(recorded) == 4
 
 
 @pytest.mark.gpu

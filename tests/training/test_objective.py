@@ -147,16 +147,47 @@ def test_top_1_is_that_of_the_original() -> None:
     with torch.no_grad():
         found[0].classifier.weight.copy_(torch.eye(10))
     (percent,) = json.loads((folder / "evaluation.json").read_text())["results"]["accuracy_top1"]
-    assert 100 * found.top1(logits, labels).item() == pytest.approx(percent)
+    assert 100 * found.top1(logits, labels, epoch=0.0).item() == pytest.approx(percent)
 
 
 def test_top_1_is_that_of_the_first_classifier_and_nan_without_one() -> None:
     found = objective(LossSpec(name="triplet"), LossSpec(name="softmax"))
     with torch.no_grad():
         found[1].classifier.weight.copy_(torch.eye(4)[:3])
-    embeddings = torch.eye(4)[[0, 1, 2, 2]]
-    assert found.top1(embeddings, torch.tensor([0, 1, 2, 0])).item() == 0.75
-    assert objective(LossSpec(name="triplet")).top1(embeddings, torch.tensor([0, 1, 2, 0])).isnan()
+    embeddings, labels = torch.eye(4)[[0, 1, 2, 2]], torch.tensor([0, 1, 2, 0])
+    assert found.top1(embeddings, labels, epoch=0.0).item() == 0.75
+    assert objective(LossSpec(name="triplet")).top1(embeddings, labels, epoch=0.0).isnan()
+
+
+class Warming(nn.Module):
+    """A classifier whose logits turn with the epoch: the class of embedding k is k + epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def logits(self, embeddings: Tensor, *, epoch: float) -> Tensor:
+        return embeddings.roll(int(epoch), dims=1)
+
+    def forward(self, embeddings: Tensor, labels: Tensor, *, epoch: float) -> Tensor:
+        return nn.functional.cross_entropy(self.logits(embeddings, epoch=epoch), labels)
+
+
+def test_logits_may_ask_for_the_epoch(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, losses, "warming", Warming)
+    found, embeddings = objective(LossSpec(name="warming")), torch.eye(4)
+    assert found.top1(embeddings, torch.tensor([2, 3, 0, 0]), epoch=2.0).item() == 0.75
+    run = Run(tiny_config(runs, losses=(LossSpec(name="warming"), LossSpec(name="mixing"))))
+    assert run.step([next(run.batches.epoch(0))], 1, 0, 3, 0.001).isfinite().all()
+
+
+@pytest.mark.parametrize("others", [(), ("mixing",)])
+def test_logits_that_fail_name_their_package(others: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, losses, "warming", Warming)
+    monkeypatch.setattr(Warming, "logits", lambda self, embeddings: embeddings / object())
+    found, embeddings = objective(*(LossSpec(name=name) for name in ("warming", *others))), torch.eye(4)
+    labels = torch.arange(4)
+    with pytest.raises(PluginError, match=r"loss 'warming' from .*failed: TypeError"):
+        call(found, embeddings, labels) if others else found.top1(embeddings, labels, epoch=0.0)
 
 
 def test_a_run_tells_its_losses_the_epoch_the_images_and_the_network(runs: Path) -> None:

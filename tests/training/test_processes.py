@@ -13,7 +13,7 @@ import torch
 from reidctl.errors import ConfigError
 from reidctl.training.checkpoint import load_checkpoint
 from reidctl.training.joining import together
-from reidctl.training.processes import ALONE, Processes
+from reidctl.training.processes import ALONE, LostError, Processes, connected
 from reidctl.training.run_folder import RunFolder
 from reidctl.training.trainer import train
 from tests.training import joint, stand_ins
@@ -155,6 +155,14 @@ def test_several_processes_need_a_gpu_each(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(ConfigError, match="torch sees 2 GPUs here, fewer"):
         Processes(2, 3, 2).device("auto")
     assert Processes(2, 3, 2).device("cpu") == torch.device("cpu")
+    assert Processes(2, 3, 1).device("auto") == torch.device("cuda:1")
+
+
+def test_a_lack_of_memory_is_not_taken_for_a_lost_process() -> None:
+    with pytest.raises(RuntimeError, match="DefaultCPUAllocator"), connected():
+        torch.empty(1 << 60, dtype=torch.uint8)
+    with pytest.raises(LostError), connected():
+        raise RuntimeError("Connection closed by peer")
 
 
 @pytest.mark.slow

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from reidctl.config import LossSpec, load_config
 from reidctl.data.loader import Batch
 from reidctl.errors import ConfigError
-from reidctl.registry import models
+from reidctl.registry import losses, models
 from reidctl.training import train
-from reidctl.training.run import Run
+from reidctl.training.processes import Processes
+from reidctl.training.run import Run, computing
 from tests.training.stand_ins import register, tiny_config
 
 PLAIN: dict[str, Any] = {
@@ -156,6 +159,60 @@ def test_a_step_whose_scaled_gradient_overflows_changes_nothing_and_the_scale_fa
     run.step(_first(run, 1), 0, 0, 1, 0.5)
     assert all(torch.equal(value, before[name]) for name, value in _weights(run).items())
     assert run.scaler.get_scale() == pytest.approx(5e37)
+
+
+class Double(nn.Module):
+    """Computes in float64."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        return embeddings.double().square().mean()
+
+
+def test_a_loss_may_be_wider_than_f32(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, losses, "double", Double)
+    found = []
+    for name in ("double", "norms"):
+        run = Run(tiny_config(runs, **PLAIN, losses=(LossSpec(name="linear"), LossSpec(name=name, weight=0.5))))
+        values = run.step(_first(run, 1), 0, 0, 1, 0.5)
+        found.append({"values": values.float(), **_weights(run)})
+    torch.testing.assert_close(found[0], found[1])
+
+
+class Copies(TorchFunctionMode):
+    """Notes what of a step would wait for a GPU: values of Python made into tensors there, copies that block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocking: list[str] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        copied = func is Tensor.to and any(isinstance(each, torch.device) for each in args)
+        if func is Tensor.new_tensor or (copied and not kwargs.get("non_blocking")):
+            self.blocking.append(func.__name__)
+        return func(*args, **kwargs)
+
+
+def test_a_step_asks_for_nothing_that_a_gpu_would_be_waited_for(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Processes, "gather", lambda self, rows: torch.cat([rows] * self.size))
+    monkeypatch.setattr(Processes, "average", lambda *_: None)
+    monkeypatch.setattr(Processes, "on_first", lambda _, do: do())
+    run = Run(tiny_config(runs, **PLAIN, losses=(LossSpec(name="norms"),)), processes=Processes(0, 2))
+    batches = _first(run, 1)
+    with Copies() as copies:
+        run.step(batches, 0, 0, 1, 0.5)
+    assert copies.blocking == []
+
+
+def test_a_run_computes_on_the_gpu_of_its_number(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers: list[int] = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "device", lambda number: [nullcontext(), numbers.append(number)][0])
+    with computing(tiny_config(runs, device="cuda:1")):
+        assert numbers == [1]
 
 
 def test_a_weight_that_is_not_finite_is_named(runs: Path) -> None:

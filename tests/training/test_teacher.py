@@ -97,6 +97,20 @@ def test_a_teacher_that_cannot_teach_is_refused(runs: Path, trained: Path, tmp_p
         taught(runs, TeacherConfig(model=trained), "distill_gram", data_batch_transforms=(Spec(name="mixup"),))
 
 
+@pytest.mark.parametrize("rho", [None, 0.05])
+def test_a_teacher_sees_each_batch_once_in_a_step(
+    runs: Path, trained: Path, monkeypatch: pytest.MonkeyPatch, rho: float | None
+) -> None:
+    changes = {"train_sam_rho": rho, "train_accumulate": 2}
+    run = Run(taught(runs, TeacherConfig(model=trained), "distill_gram", **changes))
+    seen: list[list[int]] = []
+    teach = Teacher.__call__
+    monkeypatch.setattr(Teacher, "__call__", lambda self, batch: [teach(self, batch), seen.append(batch.indices)][0])
+    batches = [batch for batch, _ in zip(run.batches.epoch(0), range(2), strict=False)]
+    run.step(batches, 0, 0, 1, 0.1)
+    assert seen == [batch.indices for batch in batches]
+
+
 class Broken:
     def __init__(self, answer: float | Exception) -> None:
         self.info, self._answer = open_info(), answer
@@ -123,6 +137,15 @@ def test_a_teacher_that_fails_in_the_run_is_one_line(
     monkeypatch.setattr("reidctl.training.teacher._open", lambda *_: Broken(answer))
     with pytest.raises(InputError, match=rf"teacher .*{words}"):
         train(taught(runs, TeacherConfig(model=trained), "distill_gram", train_on_nan="stop"))
+
+
+def test_a_lack_of_memory_is_no_failure_of_the_teacher(
+    runs: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lack = RuntimeError("DefaultCPUAllocator: can't allocate memory")
+    monkeypatch.setattr("reidctl.training.teacher._open", lambda *_: Broken(lack))
+    with pytest.raises(ConfigError, match="memory does not hold this network and batch"):
+        train(taught(runs, TeacherConfig(model=trained), "distill_gram"))
 
 
 def test_networks_learn_from_each_other_and_are_all_kept(runs: Path) -> None:
