@@ -129,7 +129,7 @@ def _resumed(folder: Path) -> RunConfig:
     from reidctl.config.layers import Layer
 
     here = Layer("--resume", {"run": folder.name, "runs": str(folder.parent)})
-    return load_config(files=[folder / "config.yaml"], flags=[here]).config
+    return load_config(files=[folder / "config.yaml"], flags=[here], environment=False).config
 
 
 def _dry_run(config: RunConfig, watcher: Watcher, json: bool) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from reidctl.cli.train import Watcher
+from reidctl.cli.train import Watcher, _resumed
 from reidctl.training import load_checkpoint
 from reidctl.training.progress import EpochInfo, Plan, StepInfo
 from tests.conftest import Cli
@@ -80,6 +80,12 @@ def test_a_run_that_ctrl_c_stops_goes_on_as_the_last_one_with_the_same_end(
     ends = [load_checkpoint(Path(each.out.strip())).info for each in (found, whole)]
     assert ends[0].weights_sha256 == ends[1].weights_sha256
     assert ends[0].metrics == ends[1].metrics
+
+
+def test_variables_do_not_change_a_run_that_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.yaml").write_text("train: {epochs: 9}\n", encoding="utf-8")
+    monkeypatch.setenv("REIDCTL_TRAIN__EPOCHS", "5")
+    assert _resumed(tmp_path).train.epochs == 9
 
 
 @pytest.mark.parametrize(
