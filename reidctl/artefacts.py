@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from reidctl.errors import InputError, PluginError, few, nearest
-from reidctl.plugins import complain
+from reidctl.plugins import OWN, complain
 from reidctl.registry import presets, runtimes
 from reidctl.types import Spec
 
@@ -54,7 +54,7 @@ def runtime_for(path: Path, asked: str | Spec | None = None) -> Spec:
 def _names() -> list[str]:
     """Every runtime, ours first, so that no installed package changes what opens a file."""
     names = runtimes.names()
-    return sorted(names, key=lambda name: runtimes.find(name).package != "reidctl")
+    return sorted(names, key=lambda name: runtimes.find(name).package != OWN)
 
 
 @cache

@@ -24,6 +24,7 @@ from tests.conftest import Cli, Packages
         (["a", "--", "-q"], ["a", "--", "-q"]),
         (["train", "-P", "mine.py", "-c", "x"], ["--plugin=mine.py", "train", "-c", "x"]),
         (["--plugin", "mine", "losses", "list"], ["--plugin=mine", "losses", "list"]),
+        (["losses", "list", "-Pmine.py"], ["--plugin=mine.py", "losses", "list"]),
         (["losses", "-P"], ["-P", "losses"]),
         ([], []),
     ],
@@ -155,8 +156,8 @@ def test_a_reader_that_closes_early_is_no_error(listing: str) -> None:
         ("reidctl models list >&-", 0),
         ("reidctl config show --preset nope 2>&-", 2),
         ("reidctl models list > /dev/full", 2),
-    ],
         ("reidctl plugins list --all --json > /dev/full", 2),
+    ],
 )
 def test_a_stream_that_is_closed_or_full_shows_no_traceback(line: str, code: int) -> None:
     ended = _shell(line)

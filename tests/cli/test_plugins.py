@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from reidctl.cli.plugins import _spec
+from reidctl.errors import ConfigError
 from tests.conftest import Cli, Packages, Result
 
 RING = """
@@ -81,9 +83,29 @@ def test_the_environment_limits_which_packages_are_loaded(
     assert (" ring " in cli("--help").out) is known
     assert cli("losses", "info", "triplet").code == 0
     if not known:
-        assert (
-            asked.err == "error: no loss named 'ring'\nhint:  REIDCTL_PLUGINS leaves out acme-ring, which offers it\n"
-        )
+        for kind, result in (("loss", asked), ("command", cli("ring"))):
+            assert result.code == 2
+            assert result.err == (
+                f"error: no {kind} named 'ring'\nhint:  REIDCTL_PLUGINS leaves out acme-ring, which offers it\n"
+            )
+
+
+def test_a_package_of_ours_that_is_left_out_is_not_said_to_be_missing(
+    packages: Packages, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REIDCTL_PLUGINS", "none")
+    packages.add("reidctl-metric-learning", {"losses": {"pml/*": "pml"}})
+    asked = cli("losses", "info", "pml/TripletMarginLoss")
+    assert (asked.code, "REIDCTL_PLUGINS leaves out reidctl-metric-learning" in asked.err) == (2, True)
+    checked = cli("plugins", "check", "pml/TripletMarginLoss")
+    assert (checked.code, checked.err.splitlines()[0]) == (2, "error: reidctl-metric-learning is disabled")
+
+
+def test_parameters_of_a_check_are_set_as_those_of_a_run_are() -> None:
+    spec = _spec("{name: ring, inner: {radius: 1}}", ["inner.sides=[2, 3]", "inner.radius=0.5"])
+    assert spec.parameters == {"inner": {"radius": 0.5, "sides": [2, 3]}}
+    with pytest.raises(ConfigError, match="--set radius: not key=value"):
+        _spec("ring", ["radius"])
 
 
 def test_a_package_that_nobody_installed_is_told_of(
