@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def locate(model: str | Path) -> Path | str:
 
     A file or folder comes before a preset of the same name. Raises InputError when it is none of them.
     """
-    path = Path(model).expanduser()
+    # As it stands where nobody is called so, at which Path.expanduser raises.
+    path = Path(os.path.expanduser(model))
     if path.is_dir():
         return _model_in(path)
     if path.is_file():
