@@ -146,6 +146,12 @@ def test_a_part_that_kills_its_process_costs_the_others_nothing(packages: Packag
     assert rows(cli("plugins", "check", "ring", "--json"))[0]["status"] == "ok"
 
 
+def test_a_logger_that_is_told_all_that_loggers_are_told_is_whole(packages: Packages, cli: Cli) -> None:
+    methods = "".join(f"    def {name}: pass\n" for name in ("on_start(s, x)", "on_step(s, x)", "on_epoch(s, x)"))
+    packages.add("acme-diary", {"loggers": {"diary": "Diary"}}, f"class Diary:\n{methods}    def close(s): pass\n")
+    assert rows(cli("plugins", "check", "diary", "--json"))[0]["status"] == "ok"
+
+
 def test_what_there_is_not_cannot_be_checked(packages: Packages, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     packages.add("acme-ring", {"losses": {"ring": "Ring", "rang": "Ring"}}, RING)
     unknown = cli("plugins", "check", "rong")
