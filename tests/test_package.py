@@ -32,7 +32,7 @@ def test_every_public_name_is_there() -> None:
     assert sorted(reidctl.__all__) == reidctl.__all__
     for name in reidctl.__all__:
         assert callable(getattr(reidctl, name))
-    assert set(reidctl.__all__) <= set(dir(reidctl))
+    assert dir(reidctl) == reidctl.__all__
 
 
 def test_no_module_takes_the_place_of_a_public_name() -> None:
