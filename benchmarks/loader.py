@@ -75,9 +75,10 @@ def settings(root: Path, workers: int, cache: str, folder: Path, *more: str) -> 
     """The data of retail-0248, but for its source, which MSMT17 is."""
     from reidctl.config import load_config
 
-    stated = {"root": root, "workers": workers, "cache": cache, "cache_dir": folder, "combineall": "false"}
-    sets = ["data.sources=[market1501]", *(f"data.{key}={value}" for key, value in stated.items()), *more]
-    return load_config("retail-0248", sets=sets).config
+    stated = {"sources": ["market1501"], "root": str(root), "workers": workers, "combineall": False}
+    stated |= {"cache": cache, "cache_dir": str(folder)}
+    sets = [f"data.{key}={json.dumps(value, ensure_ascii=False)}" for key, value in stated.items()]
+    return load_config("retail-0248", sets=[*sets, *more]).config
 
 
 def ours(root: Path, options: argparse.Namespace) -> Iterator[Any]:
@@ -135,7 +136,7 @@ def train(root: Path, options: argparse.Namespace) -> dict[str, float]:
 
     folder, observer = Path(options.folder), Last()
     stated = {"epochs": 2, "fixbase_epochs": STAGES[options.child], "compile": str(options.compile).lower()}
-    more = ["data.targets=[]", f"runs={folder}", f"run={options.child}"]
+    more = ["data.targets=[]", f"runs={json.dumps(str(folder))}", f"run={options.child}"]
     more += [f"train.{key}={value}" for key, value in stated.items()]
     run_training(settings(root, options.workers, "none", folder, *more), exist_ok=True, observer=observer)
     return {"waiting": observer.epoch.waiting, "images_per_second": observer.epoch.images_per_second}

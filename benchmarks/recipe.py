@@ -89,9 +89,12 @@ def preset(options: argparse.Namespace) -> str:
 def settings(options: argparse.Namespace, table: Path, name: str) -> list[str]:
     """The keys of one run."""
     people = f"[{{name: csv, file: {table.name}, train_fraction: 0.8}}]"
-    sets = [f"data.sources={people}", f"data.targets={people}", f"data.root={table.parent}", f"runs={options.runs}"]
+    paths = {"data.root": table.parent, "runs": options.runs}
     if options.weights:
-        sets.append(f"weights={options.weights}")
+        paths["weights"] = options.weights
+    sets = [f"data.sources={people}", f"data.targets={people}"]
+    # Quoted, since a # would end it.
+    sets += [f"{key}={json.dumps(str(path), ensure_ascii=False)}" for key, path in paths.items()]
     sets += options.set
     epochs = load_config(preset=preset(options), sets=sets).config.train.epochs
     changes = CHANGES[preset(options)][name]

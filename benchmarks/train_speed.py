@@ -20,6 +20,7 @@ the training process ever had, and what its workers have beside it; of a GPU the
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -82,8 +83,9 @@ def configuration(options: argparse.Namespace, preset: str, batch: int, sets: li
     """The preset, but for its sources, which MSMT17 is, and its first stage, which learns less than all layers."""
     from reidctl.config import load_config
 
-    data = {"root": options.root, "workers": options.workers, "combineall": "false", "min_images_per_identity": 1}
-    files = ["data.sources=[market1501]", "data.targets=[]", *(f"data.{key}={value}" for key, value in data.items())]
+    data = {"sources": ["market1501"], "targets": [], "root": str(options.root), "workers": options.workers}
+    data |= {"combineall": False, "min_images_per_identity": 1}
+    files = [f"data.{key}={json.dumps(value, ensure_ascii=False)}" for key, value in data.items()]
     train = [f"train.batch_size={batch}", "train.fixbase_epochs=0", "train.save_minutes=0", f"device={options.device}"]
     return load_config(preset, sets=[*files, *train, *sets]).config
 

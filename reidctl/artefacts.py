@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
 from reidctl.errors import InputError, PluginError, few, nearest
-from reidctl.plugins import complain
+from reidctl.plugins import OWN, complain
 from reidctl.registry import presets, runtimes
 from reidctl.types import Spec
 
@@ -19,7 +20,8 @@ def locate(model: str | Path) -> Path | str:
 
     A file or folder comes before a preset of the same name. Raises InputError when it is none of them.
     """
-    path = Path(model).expanduser()
+    # As it stands where nobody is called so, at which Path.expanduser raises.
+    path = Path(os.path.expanduser(model))
     if path.is_dir():
         return _model_in(path)
     if path.is_file():
@@ -54,7 +56,7 @@ def runtime_for(path: Path, asked: str | Spec | None = None) -> Spec:
 def _names() -> list[str]:
     """Every runtime, ours first, so that no installed package changes what opens a file."""
     names = runtimes.names()
-    return sorted(names, key=lambda name: runtimes.find(name).package != "reidctl")
+    return sorted(names, key=lambda name: runtimes.find(name).package != OWN)
 
 
 @cache

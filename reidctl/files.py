@@ -33,31 +33,46 @@ def require_writable(path: Path) -> None:
 
 
 @contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
-    """Make `folder`, and keep other processes out of blocks for the same one; it vanishes if it is left empty.
+def only_writer(folder: Path, otherwise: str = "write another file") -> Iterator[None]:
+    """Make `folder`, and keep other processes out of blocks for the same one; what is left empty of it vanishes.
 
-    ExistsError where another process is in such a block. A killed one is out of it. Where the system or the disk has no
-    such locks, nothing is kept out.
+    ExistsError where another process is in such a block; otherwise: what to do instead of waiting. A killed one is out
+    of it, whatever it started. Where the system or the disk has no such locks, nothing is kept out.
     """
-    descriptor = None
-    while descriptor is None:
+    made = [folder, *(above for above in folder.parents if not above.exists())]
+    lock = None
+    while lock is None:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = _locked(folder)
+        lock = _locked(folder, otherwise)
     try:
         yield
     finally:
         with suppress(OSError):
-            folder.rmdir()
-        if descriptor != NO_LOCK:
-            os.close(descriptor)
+            for place in made:
+                place.rmdir()
+        lock.release()
 
 
-def _locked(folder: Path) -> int | None:
-    """A descriptor that holds the lock, or NO_LOCK; None where another process has just taken the folder away."""
+class _Lock:
+    """What keeps others out. Processes forked meanwhile let go of it, so that it ends with the one that took it."""
+
+    def __init__(self, descriptor: int) -> None:
+        from multiprocessing.util import register_after_fork
+
+        self._descriptor = descriptor
+        register_after_fork(self, _Lock.release)
+
+    def release(self) -> None:
+        if self._descriptor != NO_LOCK:
+            os.close(self._descriptor)
+
+
+def _locked(folder: Path, otherwise: str) -> _Lock | None:
+    """The lock, or what stands for it where there are none; None where another process has just taken the folder."""
     try:
         import fcntl
     except ImportError:
-        return NO_LOCK
+        return _Lock(NO_LOCK)
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
@@ -65,15 +80,15 @@ def _locked(folder: Path) -> int | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if folder.exists() and os.path.samestat(os.fstat(descriptor), folder.stat()):
-            return descriptor
+            return _Lock(descriptor)
     except BlockingIOError:
         os.close(descriptor)
         raise ExistsError(
-            f"{folder}: another process is writing there", "wait until it has ended, or write another file"
+            f"{folder}: another process is writing there", f"wait until it has ended, or {otherwise}"
         ) from None
     except OSError:
         os.close(descriptor)
-        return NO_LOCK
+        return _Lock(NO_LOCK)
     os.close(descriptor)
     return None
 

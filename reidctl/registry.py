@@ -10,7 +10,7 @@ An entry point called `timm/*` stands for a family: it offers every name `timm/<
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -178,18 +178,10 @@ class Registry:
     def find(self, name: str) -> Entry:
         """The one entry called `name` or `package:name`; UnknownName or PluginError (two offer it) otherwise.
 
-        Of the former, MissingPackage where a package of this project would offer it.
-
         A name `timm/resnet50` that is no entry's own is a member of the family `timm/*`. Nothing is imported, so that
         only `load` knows whether the family has it.
         """
-        package, _, short = name.rpartition(":")
-        prefix, _, member = short.partition("/")
-        offered = [entry for entry in self.entries if package in ("", entry.package)]
-        found = [entry for entry in offered if entry.name == short]
-        if not found and member:
-            families = [entry for entry in offered if entry.name == f"{prefix}/*"]
-            found = [replace(entry, name=short, member=member) for entry in families]
+        found = _offering(name, self.entries)
         if len(found) == 1:
             return found[0]
         if found:
@@ -198,13 +190,18 @@ class Registry:
                 f"{self.kind} '{name}' is offered by {packages}",
                 f"write {' or '.join(f'{entry.package}:{entry.name}' for entry in found)}",
             )
+        self.require_not_elsewhere(name)
         listing = f"`reidctl {self.plural} list` shows all {len(self.entries)}"
+        member = name.partition("/")[2]
         known = [f"{other[:-1]}{member}" if member and other.endswith("/*") else other for other in self.names()]
-        left_out = [entry for entry in self.declared if entry.name == short and entry not in self.entries]
-        hint = f"REIDCTL_PLUGINS leaves out {left_out[0].package}, which offers it" if left_out else None
-        if not left_out:
-            require_no_package_of_ours(self.plural, name)
-        raise UnknownName(f"no {self.kind} named '{name}'", hint or suggestion(name, known, listing))
+        raise UnknownName(f"no {self.kind} named '{name}'", suggestion(name, known, listing))
+
+    def require_not_elsewhere(self, name: str) -> None:
+        """UnknownName where REIDCTL_PLUGINS leaves `name` out, MissingPackage where a package of ours offers it."""
+        if left_out := _offering(name, [entry for entry in self.declared if entry.is_disabled]):
+            hint = f"REIDCTL_PLUGINS leaves out {left_out[0].package}, which offers it"
+            raise UnknownName(f"no {self.kind} named '{name}'", hint)
+        require_no_package_of_ours(self.plural, name)
 
     def find_part(self, name: str) -> Entry:
         """The entry called `name`; UnknownName also where that is a family as a whole, which is no part."""
@@ -277,6 +274,16 @@ class Registry:
         except Exception as cause:
             origin = self.find(name).origin
             raise PluginError(f"{self.kind} '{name}' from {origin}: its signature cannot be read: {cause}") from cause
+
+
+def _offering(name: str, entries: Iterable[Entry]) -> list[Entry]:
+    """Those that `name` stands for: the entries of that name, else the families that it may be a member of."""
+    package, _, short = name.rpartition(":")
+    prefix, _, member = short.partition("/")
+    offered = [entry for entry in entries if package in ("", entry.package)]
+    found = [entry for entry in offered if entry.name == short]
+    families = [entry for entry in offered if member and entry.name == f"{prefix}/*"]
+    return found or [replace(entry, name=short, member=member) for entry in families]
 
 
 models = Registry("model")

@@ -68,6 +68,12 @@ def test_a_missing_file_names_what_is_near(tmp_path: Path, asked: str, hint: str
     assert hint in str(caught.value.hint)
 
 
+def test_a_home_of_nobody_is_a_path_as_it_stands() -> None:
+    with pytest.raises(InputError, match=r"no such model: ~nobody-of-that-name/net\.onnx") as caught:
+        locate("~nobody-of-that-name/net.onnx")
+    assert caught.value.hint == "there is no folder ~nobody-of-that-name"
+
+
 def test_a_mistyped_preset_names_the_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="no such model: retial-0267") as caught:

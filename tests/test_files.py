@@ -1,6 +1,7 @@
 """Outputs are there whole or not at all."""
 
 import os
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,36 @@ def test_a_folder_has_one_writer_at_a_time_whoever_comes(tmp_path: Path) -> None
     with only_writer(folder):
         (folder / "kept").unlink()
     assert not folder.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are locked on POSIX alone")
+def test_what_a_writer_has_started_keeps_nobody_out_after_it(tmp_path: Path) -> None:
+    """Workers outlive a process that is killed by seconds."""
+    context, folder = get_context("fork"), tmp_path / "parts"
+    begun, over = context.Event(), context.Event()
+
+    def work() -> None:
+        begun.set()
+        over.wait(60)
+
+    with only_writer(folder):
+        (folder / "kept").touch()
+        worker = context.Process(target=work)
+        worker.start()
+        begun.wait(60)
+    with only_writer(folder):
+        assert worker.is_alive()
+        over.set()
+        worker.join()
+        with pytest.raises(ExistsError), only_writer(folder):
+            raise AssertionError
+
+
+def test_a_writer_that_wrote_nothing_leaves_no_folder_that_was_not_there(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    with only_writer(tmp_path / "kept" / "runs" / "one"):
+        assert (tmp_path / "kept" / "runs" / "one").is_dir()
+    assert list((tmp_path / "kept").iterdir()) == []
 
 
 def test_a_folder_replaces_a_folder(tmp_path: Path) -> None:

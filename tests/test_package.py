@@ -32,7 +32,7 @@ def test_every_public_name_is_there() -> None:
     assert sorted(reidctl.__all__) == reidctl.__all__
     for name in reidctl.__all__:
         assert callable(getattr(reidctl, name))
-    assert set(reidctl.__all__) <= set(dir(reidctl))
+    assert dir(reidctl) == reidctl.__all__
 
 
 def test_a_program_configures_a_run_as_the_command_does(tmp_path: Path) -> None:

@@ -82,6 +82,17 @@ def test_a_mistyped_family_of_a_member_is_suggested(acme: Registry) -> None:
     assert caught.value.hint == "did you mean 'acme/small'?"
 
 
+def test_a_family_that_is_left_out_is_named(acme: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REIDCTL_PLUGINS", "none")
+    for name in ("acme/small", "acme-ring:acme/small", "acme/*"):
+        with pytest.raises(UnknownName) as caught:
+            losses().find(name)
+        assert caught.value.hint == "REIDCTL_PLUGINS leaves out acme-ring, which offers it"
+    with pytest.raises(UnknownName) as caught:
+        losses().find("beta-ring:acme/small")
+    assert "leaves out" not in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("name", ["acme", "acme/", "small"])
 def test_half_a_name_is_no_member(acme: Registry, name: str) -> None:
     with pytest.raises(UnknownName):

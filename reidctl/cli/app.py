@@ -13,11 +13,9 @@ from reidctl import __version__
 from reidctl.cli.help import WIDTH, Group
 from reidctl.cli.output import output
 from reidctl.cli.summaries import SUMMARIES
-from reidctl.packages import require_no_package_of_ours
-from reidctl.plugins import FILES
+from reidctl.plugins import FILES, OWN
 from reidctl.registry import Entry, commands
 
-OWN_PACKAGE = "reidctl"
 GLOBAL_FLAGS = ("--debug", "--quiet", "-q", "--no-color")
 PLUGIN = "--plugin="
 
@@ -25,7 +23,7 @@ PLUGIN = "--plugin="
 def globals_first(arguments: Sequence[str]) -> list[str]:
     """Move the global flags to the front, so that they may stand anywhere on the line (up to a `--`).
 
-    `-P FILE` becomes the one word `--plugin=FILE`.
+    `-P FILE` and `-PFILE` become the one word `--plugin=FILE`.
     """
     end = arguments.index("--") if "--" in arguments else len(arguments)
     flags, rest, words = [], [], iter(arguments[:end])
@@ -33,6 +31,8 @@ def globals_first(arguments: Sequence[str]) -> list[str]:
         if word in ("-P", "--plugin"):
             value = next(words, None)
             flags.append(word if value is None else f"{PLUGIN}{value}")
+        elif word.startswith("-P"):
+            flags.append(f"{PLUGIN}{word.removeprefix('-P')}")
         elif word in GLOBAL_FLAGS or word.startswith(PLUGIN):
             flags.append(word)
         else:
@@ -61,7 +61,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         _add(app, named, commands.load(named))
         return app
     if named:
-        require_no_package_of_ours(commands.plural, named)
+        commands.require_not_elsewhere(named)
     for name, entry in _in_order():
         _add_stub(app, name, entry)
     return app
@@ -71,7 +71,7 @@ def build_whole() -> typer.Typer:
     """The application with every command, those of other packages by name only."""
     app = _application()
     for name, entry in _in_order():
-        if entry.package == OWN_PACKAGE:
+        if entry.package == OWN:
             _add(app, name, entry.load())
         else:
             _add_stub(app, name, entry)
@@ -112,7 +112,7 @@ def _add_stub(app: typer.Typer, name: str, entry: Entry) -> None:
     def stands_for() -> None:
         raise AssertionError(f"{name} is imported when it is named")
 
-    if entry.package == OWN_PACKAGE:
+    if entry.package == OWN:
         app.command(name, help=SUMMARIES[entry.name])(stands_for)
     else:
         app.command(name, help=f"From {entry.package} {entry.version}.", rich_help_panel="Plugins")(stands_for)

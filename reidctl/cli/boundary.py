@@ -11,6 +11,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 
 from reidctl.errors import ReidError
 from reidctl.files import is_full
@@ -19,8 +20,20 @@ INTERRUPTED, INTERNAL = 130, 101
 
 
 def guarded(run: Callable[[], object], debug: bool = False) -> int:
-    """Run a command; its exit code. Usage errors are Typer's own and exit with 2."""
+    """Run a command and write out what it printed; its exit code. Usage errors are Typer's own and exit with 2."""
     debug = debug or bool(os.environ.get("REIDCTL_DEBUG"))
+    code = _outcome(run, debug)
+    try:
+        # Here, since what fails when the interpreter ends is its own complaint and code 120.
+        sys.stdout.flush()
+    except OSError as error:
+        _let_stdout_go()
+        if code == 0 and not isinstance(error, BrokenPipeError):
+            return _report(debug, *_system(error), ReidError.exit_code)
+    return code
+
+
+def _outcome(run: Callable[[], object], debug: bool) -> int:
     try:
         run()
     except SystemExit as exit_:
@@ -30,8 +43,8 @@ def guarded(run: Callable[[], object], debug: bool = False) -> int:
     except ReidError as error:
         return _report(debug, str(error), error.hint, error.exit_code)
     except BrokenPipeError:
-        # The reader (`| head`) has seen enough; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader (`| head`) has seen enough.
+        _let_stdout_go()
         return 0
     except OSError as error:
         return _report(debug, *_system(error), ReidError.exit_code)
@@ -56,10 +69,17 @@ def _ended(exit_: SystemExit, debug: bool) -> int:
         if isinstance(cause, KeyboardInterrupt):
             return _report(debug, "interrupted", None, INTERRUPTED)
         if isinstance(cause, BrokenPipeError):
+            _let_stdout_go()
             return 0
     if isinstance(exit_.code, str):
         return _report(debug, exit_.code, None, 1)
     return exit_.code or 0
+
+
+def _let_stdout_go() -> None:
+    """Send nowhere what cannot be written, of which the interpreter would complain when it ends."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _system(error: OSError) -> tuple[str, str | None]:

@@ -12,7 +12,7 @@ import typer
 
 from reidctl.cli.options import Json
 from reidctl.cli.output import output
-from reidctl.errors import CheckFailed
+from reidctl.errors import CheckFailed, ConfigError
 
 if TYPE_CHECKING:
     from reidctl.benchmarking import BenchRow
@@ -65,7 +65,11 @@ def demo(
     from reidctl.runtimes import open_embedder
 
     refuse_existing(folder, force)
-    config = configured(PRESET, [], [*set_, f"runs={folder}", "run=run"])
+    config = configured(PRESET, [], set_).model_copy(update={"runs": folder, "run": "run"})
+    if not config.data.targets:
+        raise ConfigError(
+            "data.targets: the demo has nothing to test on", "name a data set, or leave --set data.targets=[] out"
+        )
     steps = Steps()
     run = _train(config, steps)
     found, target = _test(run, config, folder, steps)

@@ -10,6 +10,7 @@ from typing import Any
 
 from reidctl.cli.options import Json
 from reidctl.cli.output import output
+from reidctl.plugins import OWN
 from reidctl.processor import processor
 
 PURPOSES = {
@@ -95,7 +96,7 @@ def _openvino() -> dict[str, Any]:
 def _plugins() -> dict[str, str]:
     from reidctl.registry import API_VERSION, REGISTRIES
 
-    entries = [entry for registry in REGISTRIES for entry in registry.entries if entry.package != "reidctl"]
+    entries = [entry for registry in REGISTRIES for entry in registry.entries if entry.package != OWN]
     return {
         f"{entry.kind} {entry.name}": f"{entry.package} {entry.version}"
         + ("" if entry.api == API_VERSION else " (other plugin API)")

@@ -103,9 +103,7 @@ def ir(
         raise ConfigError(
             "--weights int8: no images to quantise on", "write --calib FOLDER, or name a test: --data NAME"
         )
-    if weights == "int8":
-        calib = calib or data[0]
-    known = _calibration(calib, root) if calib else None
+    known = _calibration(calib, data, root) if weights == "int8" else None
     goal = _goal(max_drop, known, data, root) if known else None
     told: list[Exported] = []
     export_ir(
@@ -130,23 +128,27 @@ def _compared_on(data: list[str], root: Path | None, images: Path | None, no_ver
     return samples or tuple(sample for target in targets for sample in (*target.query, *target.gallery))
 
 
-def _calibration(text: str, root: Path | None) -> ReidData:
-    """The images to quantise on as training images; of a data set with its test, if it has one."""
+def _calibration(calib: str | None, data: list[str], root: Path | None) -> ReidData:
+    """The images to quantise on as training images; of a data set with its test, if it has one.
+
+    Without --calib they are those of the first data set to test on.
+    """
     from dataclasses import replace
 
     from reidctl.cli.targets import DEFAULT_ROOT, open_data
     from reidctl.data.listing import listed_images
     from reidctl.types import ReidData
 
-    if Path(text).exists() or "/" in text.partition("=")[0]:
+    text = calib or data[0]
+    if calib and not text.startswith("{") and (Path(text).exists() or "/" in text.partition("=")[0]):
         # They are nobody's, which training images of a data set cannot be.
         return ReidData("calibration", train=tuple(replace(s, identity=0) for s in listed_images(Path(text))))
-    data = open_data(text, root or DEFAULT_ROOT)
-    if not data.train:
+    known = open_data(text, root or DEFAULT_ROOT)
+    if not known.train:
         raise ConfigError(
             f"{text}: the data set has no training images to quantise on", "name others: --calib FOLDER|NAME"
         )
-    return data
+    return known
 
 
 def _goal(max_drop: str | None, calibration: ReidData, data: list[str], root: Path | None) -> Goal | None:

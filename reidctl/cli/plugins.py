@@ -190,7 +190,8 @@ def _is_member(name: str, entry: Entry) -> bool:
 def _refuse(name: str, kind: str | None) -> None:
     """UnknownName for a name that no part and no package has."""
     entries = [entry for registry in _registries(kind) for entry in registry.declared]
-    left_out = next((e for e in entries if e.is_disabled and name in (e.name, e.package)), None)
+    named = [entry for entry in entries if name in (entry.name, entry.package) or _is_member(name, entry)]
+    left_out = next((entry for entry in named if entry.is_disabled), None)
     if left_out:
         raise UnknownName(f"{left_out.package} is disabled", "REIDCTL_PLUGINS leaves it out; add it there")
     known = {word for entry in entries for word in (entry.name, entry.package)}
@@ -200,17 +201,13 @@ def _refuse(name: str, kind: str | None) -> None:
 
 
 def _spec(text: str, sets: list[str]) -> Spec:
+    from reidctl.config.layers import Layer, merge, set_layer
     from reidctl.config.reader import read_value
     from reidctl.types import Spec
     from reidctl.validation import validate
 
     values = read_value(text, "NAME") if text.startswith("{") else {"name": text}
-    for item in sets:
-        key, equals, value = item.partition("=")
-        if not (key and equals):
-            raise ConfigError(f"--set {item}: should be KEY=VALUE")
-        values[key] = read_value(value, f"--set {key}")
-    return validate(Spec, values, at="NAME")
+    return validate(Spec, merge([Layer("NAME", values), *map(set_layer, sets)]).values, at="NAME")
 
 
 def _report_row(report: Report) -> dict[str, Any]:

@@ -81,14 +81,24 @@ def _of_row(queries: Features, row: str, path: Path) -> Embeddings:
 
     from reidctl.types import Embeddings
 
-    start = 0
+    number = _number_of_row(queries, row)
+    if number is None:
+        raise InputError(f"{path} has no row '{row}'", f"give a name, or a number from 0 to {queries.rows - 1}")
     for labels, vectors in queries.blocks():
-        names = labels.names
-        here = names.index(row) if row in names else int(row) - start if row.isdecimal() else -1
-        if 0 <= here < len(names):
-            return Embeddings(np.array(vectors[here : here + 1]), (labels.sample(here),))
+        if number < len(labels.names):
+            return Embeddings(np.array(vectors[number : number + 1]), (labels.sample(number),))
+        number -= len(labels.names)
+    raise AssertionError("a row lies in one of the blocks")
+
+
+def _number_of_row(queries: Features, row: str) -> int | None:
+    """The number of the first row of that name, or the number that `row` is, where no row is called so."""
+    start = 0
+    for names, *_ in queries.labels():
+        if row in names:
+            return start + names.index(row)
         start += len(names)
-    raise InputError(f"{path} has no row '{row}'", f"give a name, or a number from 0 to {queries.rows - 1}")
+    return int(row) if row.isdecimal() and int(row) < start else None
 
 
 def _require_comparable(made: Made | None, gallery: Known, what: str) -> None:

@@ -183,4 +183,6 @@ def parsed(text: str, at: str = "--data") -> tuple[Spec, Path | None]:
 
         return validate(Spec, read_value(text, at), at=at), None
     name, _, folder = text.partition("=")
+    if not name:
+        raise ConfigError(f"{at} '{text}': a name is missing", "write NAME, NAME=PLACE or {name: NAME}")
     return Spec(name=name), Path(folder) if folder else None

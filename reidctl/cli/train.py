@@ -129,7 +129,7 @@ def _resumed(folder: Path) -> RunConfig:
     from reidctl.config.layers import Layer
 
     here = Layer("--resume", {"run": folder.name, "runs": str(folder.parent)})
-    return load_config(files=[folder / "config.yaml"], flags=[here]).config
+    return load_config(files=[folder / "config.yaml"], flags=[here], environment=False).config
 
 
 def _dry_run(config: RunConfig, watcher: Watcher, json: bool) -> None:
@@ -238,7 +238,8 @@ class Watcher:
     def _tell(self, step: StepInfo, plan: Plan, total: int) -> None:
         """One line, where none was written for a while: how far the run is, and how long it takes at this pace."""
         now, done = time.monotonic(), (step.epoch - 1) * plan.steps + step.step
-        if self._told is None:
+        # After a rollback the run is where it was before.
+        if self._told is None or done <= self._told[1]:
             self._told = now, done
         before, first = self._told
         if now - before < SILENCE:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reidctl.config.reader import KeyPath, Mark
+from reidctl.config.reader import KeyPath, Mark, read_value
 from reidctl.errors import ConfigError
 
 
@@ -37,6 +37,18 @@ class Layer:
     def origin(self, path: KeyPath) -> Origin:
         """The origin of this layer's value at `path`."""
         return Origin(self.source, self.marks.get(path), self.text)
+
+
+def set_layer(text: str) -> Layer:
+    """The layer of one `--set key.path=value`, whose value is YAML; ConfigError where it is something else."""
+    key, equals, value = text.partition("=")
+    steps = key.strip().split(".")
+    if not equals or not all(steps):
+        raise ConfigError(f"--set {text}: not key=value", "write --set KEY=VALUE, an inner key as OUTER.KEY=VALUE")
+    values: Any = read_value(value, f"--set {key}")
+    for step in reversed(steps):
+        values = {step: values}
+    return Layer(f"--set {key}", values, text=value)
 
 
 DEFAULT = Origin("default")

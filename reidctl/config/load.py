@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidctl.config.environment import environment_layers
-from reidctl.config.layers import Layer, Merged, merge
+from reidctl.config.layers import Layer, Merged, merge, set_layer
 from reidctl.config.loaded import Loaded
 from reidctl.config.names import check_names, stated_layers
 from reidctl.config.ownership import owned
@@ -27,16 +27,20 @@ def load_config(
     files: Sequence[str | Path] = (),
     sets: Sequence[str] = (),
     flags: Sequence[Layer] = (),
+    *,
+    environment: bool = True,
 ) -> Loaded:
     """The configuration of a run; its `config` is what `reidctl.train` takes.
 
     `--set` > flags > environment > files (later wins) > preset > what the model's weights expect > defaults.
-    sets are `key.path=value` texts with YAML values. A file may name its preset itself. Every key, type and
-    range is checked, and every part's name against what is installed; the parameters of parts are checked
-    by `check_parts`, which imports them. ConfigError or UnknownName otherwise.
+    environment: false for what variables are not to change, as a run that goes on. sets are `key.path=value` texts with
+    YAML values. A file may name its preset itself. Every key, type and range is checked, and every part's name against
+    what is installed; the parameters of parts are checked by `check_parts`, which imports them. ConfigError or
+    UnknownName otherwise.
     """
     lowest = Layer("default", owned(defaults(), OWN))
-    layers = [*map(_file_layer, map(Path, files)), *environment_layers(), *flags, *map(_set_layer, sets)]
+    variables = environment_layers() if environment else []
+    layers = [*map(_file_layer, map(Path, files)), *variables, *flags, *map(set_layer, sets)]
     given = [*_preset_layers(preset, layers), *layers]
     loaded = _merged([lowest, *given])
     check_names(loaded)
@@ -87,26 +91,20 @@ def _preset_layers(preset: str | None, layers: Sequence[Layer]) -> list[Layer]:
     return [Layer(str(preset_path(preset)), {**values, "preset": preset}, document.marks)]
 
 
-def _set_layer(text: str) -> Layer:
-    key, equals, value = text.partition("=")
-    steps = key.strip().split(".")
-    if not equals or not all(steps):
-        raise ConfigError(f"--set {text}: not key=value", "write --set train.epochs=5")
-    values: Any = read_value(value, f"--set {key}")
-    for step in reversed(steps):
-        values = {step: values}
-    return Layer(f"--set {key}", values, text=value)
-
-
 def _keep_text(merged: Merged, found: list[Problem]) -> bool:
     """Where text was wanted and a typed `0267` was read as a number, go back to what was typed."""
     changed = False
     for problem in found:
         origin = merged.origins.get(problem.path)
-        if problem.wants_text and origin and origin.text is not None:
+        if problem.wants_text and origin and origin.text is not None and _is_one_value(origin.text):
             _replace(merged.values, problem.path, origin.text)
             changed = True
     return changed
+
+
+def _is_one_value(text: str) -> bool:
+    """Whether it was typed for one key: of a list or of several keys, what was typed for each is not known."""
+    return not isinstance(read_value(text, ""), dict | list)
 
 
 def _replace(values: Any, path: KeyPath, value: Any) -> None:

@@ -196,7 +196,7 @@ def _logger(question: Question, registry: Registry, say: Say) -> Steps:
     with TemporaryDirectory(prefix="reidctl-") as folder:
         logger = _built(question, registry, folder=Path(folder), config=RunConfig())
         yield "contract"
-        for method in ("on_start", "on_prepare", "on_step", "on_epoch", "close"):
+        for method in ("on_start", "on_step", "on_epoch", "close"):
             assert callable(getattr(logger, method, None)), f"it has no method {method}"
         logger.close()
 

@@ -1,6 +1,6 @@
-"""Loggers: observers of a run that a configuration names, such as TensorBoard.
+"""Loggers: listeners to a run that a configuration names, such as TensorBoard.
 
-A logger is a part `name(parameters, *, folder, config)`: an `Observer` with a method `close`. It is built before
+A logger is a part `name(parameters, *, folder, config)`: a `Listener` with a method `close`. It is built before
 anything is written and may write from `on_start` on; `folder` is that of the run.
 """
 
@@ -14,11 +14,11 @@ from typing import Protocol
 from reidctl.config.schema import RunConfig
 from reidctl.plugins import complain
 from reidctl.registry import loggers
-from reidctl.training.progress import EpochInfo, Observer, Plan, StepInfo
+from reidctl.training.progress import EpochInfo, Listener, Observer, Plan, StepInfo
 
 
-class Logger(Observer, Protocol):
-    """An observer that a configuration can name."""
+class Logger(Listener, Protocol):
+    """A listener that a configuration can name."""
 
     def close(self) -> None:
         """The run is over, or has failed."""

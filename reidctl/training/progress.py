@@ -102,20 +102,24 @@ class EpochInfo:
         )
 
 
-class Observer(Protocol):
-    """Who wants to know how a run goes on. A logger (`reidctl.training.loggers`) also has a method `close`."""
+class Listener(Protocol):
+    """Who is told of the steps and epochs of a run: an `Observer`, or a logger (`reidctl.training.loggers`)."""
 
     def on_start(self, plan: Plan) -> None:
         """Everything is built and the first step is about to be taken."""
-
-    def on_prepare(self, what: str, done: int, total: int) -> None:
-        """So many of the images are done that are gone through once before the first step, for `what`."""
 
     def on_step(self, step: StepInfo) -> None:
         """A step was taken; on an accelerator the next one is already under way."""
 
     def on_epoch(self, epoch: EpochInfo) -> None:
         """An epoch is finished, tested where it was to be, and saved."""
+
+
+class Observer(Listener, Protocol):
+    """Who wants to know how a run goes on."""
+
+    def on_prepare(self, what: str, done: int, total: int) -> None:
+        """So many of the images are done that are gone through once before the first step, for `what`."""
 
 
 class Unobserved:

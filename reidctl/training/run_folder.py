@@ -8,7 +8,7 @@ import json
 import logging
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 from reidctl.config.schema import RunConfig
 from reidctl.errors import ExistsError, InputError
-from reidctl.files import remove_unfinished, replacing, write_text
+from reidctl.files import only_writer, remove_unfinished, replacing, write_text
 from reidctl.processor import processor
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,10 @@ class RunFolder:
         self.curves = path / "curves.png"
         self.log = path / "train.log"
 
+    def claimed(self) -> AbstractContextManager[None]:
+        """Keep the runs of other processes out while the block goes on; ExistsError where there is one."""
+        return only_writer(self.path, "give this run another folder with --run NAME")
+
     def require_free(self) -> None:
         """Raise ExistsError when an earlier run's weights are here."""
         if self.best.exists() or self.last.exists() or self.state.exists():
@@ -60,8 +64,9 @@ class RunFolder:
         """
         if self.state.is_file():
             return True
-        if self.best.exists() or self.last.exists() or not self.config.is_file():
-            there = "has no weights/last.pt to go on from" if self.path.is_dir() else "no such run"
+        has_weights = self.best.exists() or self.last.exists()
+        if has_weights or not self.config.is_file():
+            there = "has no weights/last.pt to go on from" if has_weights else "no such run"
             raise InputError(f"{self.path}: {there}", "give the folder of a run that was stopped")
         return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -42,15 +42,16 @@ def train(
     resume: the folder of a run to go on with where it was last saved, with the same result as without the stop.
     Otherwise the run's folder is `config.runs / config.run_name`, and exist_ok lets it replace an earlier run there.
     Ctrl-C finishes the step, saves, and raises KeyboardInterrupt. torch's generators are seeded on the way.
-    Raises ExistsError, ConfigError, InputError, PluginError or MissingExtra before anything is written; TrainingError
-    when a loss is not finite and DiskFull, after which what was saved before is still there.
+    Raises ExistsError, where another process trains in the folder too, ConfigError, InputError, PluginError or
+    MissingExtra before anything is written; TrainingError when a loss is not finite and DiskFull, after which what was
+    saved before is still there.
     In each of the processes that torchrun started it trains with the others, as `reidctl.training.joining` has it; the
     first one writes and observes.
     """
     config = with_defaults(config)
     folder = RunFolder(resume.resolve() if resume else config.runs / config.run_name)
-    with computing(config) as processes:
-        going_on = processes.on_first(partial(_goes_on, folder, resume is not None, exist_ok))
+    with computing(config) as processes, ExitStack() as held:
+        going_on = processes.on_first(partial(_goes_on, held, folder, resume is not None, exist_ok))
         run = Run(config, resumed=going_on, processes=processes)
         progress = load_state(folder.state, run) if going_on else Progress()
         with closing(run.batches), _opened(run, progress if going_on else None, folder, observer) as everyone:
@@ -58,8 +59,12 @@ def train(
         return processes.on_first(lambda: load_checkpoint(folder.best if folder.best.exists() else folder.last))
 
 
-def _goes_on(folder: RunFolder, resumed: bool, exist_ok: bool) -> bool:
-    """Whether there is a state to go on from; ExistsError where a new run would replace another unasked."""
+def _goes_on(held: ExitStack, folder: RunFolder, resumed: bool, exist_ok: bool) -> bool:
+    """Whether there is a state to go on from, in the folder that is now held for this run alone.
+
+    ExistsError where another process trains there, or where a new run would replace an earlier one unasked.
+    """
+    held.enter_context(folder.claimed())
     if not resumed and not exist_ok:
         folder.require_free()
     return resumed and folder.has_state()

@@ -24,6 +24,7 @@ from tests.conftest import Cli, Packages
         (["a", "--", "-q"], ["a", "--", "-q"]),
         (["train", "-P", "mine.py", "-c", "x"], ["--plugin=mine.py", "train", "-c", "x"]),
         (["--plugin", "mine", "losses", "list"], ["--plugin=mine", "losses", "list"]),
+        (["losses", "list", "-Pmine.py"], ["--plugin=mine.py", "losses", "list"]),
         (["losses", "-P"], ["-P", "losses"]),
         ([], []),
     ],
@@ -137,11 +138,14 @@ def test_two_commands_of_one_name_are_both_there_under_their_packages(tmp_path: 
 
 def _shell(line: str) -> subprocess.CompletedProcess[str]:
     command = line.replace("reidctl", f"{sys.executable} -m reidctl", 1)
-    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    # With PYTHONUNBUFFERED nothing is left to be written when the command ends.
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=buffered)
 
 
-def test_a_reader_that_closes_early_is_no_error() -> None:
-    ended = _shell("reidctl plugins list --all --json | true; echo ${PIPESTATUS[0]}")
+@pytest.mark.parametrize("listing", ["presets list", "plugins list --all --json"])
+def test_a_reader_that_closes_early_is_no_error(listing: str) -> None:
+    ended = _shell(f"reidctl {listing} | true; echo ${{PIPESTATUS[0]}}")
     assert (ended.stdout, ended.stderr) == ("0\n", "")
 
 
@@ -152,6 +156,7 @@ def test_a_reader_that_closes_early_is_no_error() -> None:
         ("reidctl models list >&-", 0),
         ("reidctl config show --preset nope 2>&-", 2),
         ("reidctl models list > /dev/full", 2),
+        ("reidctl plugins list --all --json > /dev/full", 2),
     ],
 )
 def test_a_stream_that_is_closed_or_full_shows_no_traceback(line: str, code: int) -> None:

@@ -1,6 +1,7 @@
 """Every way a command can end has one line on stderr and its exit code."""
 
 import errno
+import io
 from collections.abc import Callable
 
 import pytest
@@ -89,6 +90,34 @@ def test_a_reader_that_has_seen_enough_is_no_failed_check(capsys: pytest.Capture
 def test_a_plugin_that_exits_with_words_is_heard(capsys: pytest.CaptureFixture[str]) -> None:
     assert guarded(_raise(SystemExit("no such camera"))) == 1
     assert capsys.readouterr().err == "error: no such camera\n"
+
+
+@pytest.mark.parametrize(
+    ("lost", "ending", "code", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), None, 2, "error: No space left on device"),
+        (OSError(errno.ENOSPC, "No space left on device"), SystemExit(0), 2, "error: No space left on device"),
+        (OSError(errno.ENOSPC, "No space left on device"), CheckFailed("mAP is low"), 1, "error: mAP is low"),
+        (BrokenPipeError(), None, 0, ""),
+        (BrokenPipeError(), SystemExit(0), 0, ""),
+        (BrokenPipeError(), CheckFailed("mAP is low"), 1, "error: mAP is low"),
+    ],
+)
+def test_what_stdout_does_not_take_in_the_end_is_told_here(
+    lost: OSError,
+    ending: BaseException | None,
+    code: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Lost(io.StringIO):
+        def flush(self) -> None:
+            raise lost
+
+    monkeypatch.setattr("sys.stdout", Lost())
+    assert guarded(_raise(ending) if ending else lambda: None) == code
+    assert capsys.readouterr().err.partition("\n")[0] == said
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])

@@ -134,20 +134,44 @@ def test_options_that_contradict_each_other(cli: Cli, colour: Path, out: Path, o
     assert list(out.iterdir()) == []
 
 
-def test_int8_is_made_from_the_training_images_of_its_test(
-    cli: Cli, colour: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: dict[str, Any] = {}
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What is to be made is only looked at."""
+    found: dict[str, Any] = {}
 
     def made(*arguments: Any, **options: Any) -> Path:
-        asked.update(options)
+        found.update(options)
         raise InputError("seen")
 
     monkeypatch.setattr("reidctl.export.export_ir", made)
+    return found
+
+
+def test_int8_is_made_from_the_training_images_of_its_test(
+    cli: Cli, colour: Path, out: Path, asked: dict[str, Any]
+) -> None:
     line = ("export", "ir", colour, "-o", out, "--weights", "int8", "--data")
     one_line(cli(*line, "{name: synthetic, train_identities: 3, test_identities: 2}"), "seen")
     assert {sample.identity for sample in asked["calibration"]} == {0, 1, 2}
     assert len({sample.identity for sample in asked["goal"].target.query}) == 2
+
+
+def test_a_data_set_to_quantise_on_is_none_of_the_folders_here(
+    cli: Cli, colour: Path, out: Path, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(out)
+    (out / "synthetic").mkdir()
+    Image.new("RGB", (8, 16)).save(out / "synthetic" / "other.png")
+    (out / "lab").mkdir()
+    lines = [f"{index}.png,{index},1,train\n" for index in range(3)]
+    (out / "lab" / "people.csv").write_text("".join(["path,identity,camera,split\n", *lines]))
+    line = ("export", "ir", colour, "-o", out, "--weights", "int8")
+    one_line(cli(*line, "--data", "synthetic"), "seen")
+    assert len({sample.identity for sample in asked["calibration"]}) == 200
+    one_line(cli(*line, "--calib", "{name: csv, file: lab/people.csv}", "--root", "."), "seen")
+    assert [sample.identity for sample in asked["calibration"]] == [0, 1, 2]
+    one_line(cli(*line, "--calib", "synthetic"), "seen")
+    assert [sample.name for sample in asked["calibration"]] == ["other"]
 
 
 @pytest.mark.parametrize("bound", ["mAP", "mAP=x", "mAP=-0.1", "rank5=0.1", "mAP=1"])

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from reidctl.cli.plugins import _spec
+from reidctl.errors import ConfigError
 from tests.conftest import Cli, Packages, Result
 
 RING = """
@@ -81,9 +83,29 @@ def test_the_environment_limits_which_packages_are_loaded(
     assert (" ring " in cli("--help").out) is known
     assert cli("losses", "info", "triplet").code == 0
     if not known:
-        assert (
-            asked.err == "error: no loss named 'ring'\nhint:  REIDCTL_PLUGINS leaves out acme-ring, which offers it\n"
-        )
+        for kind, result in (("loss", asked), ("command", cli("ring"))):
+            assert result.code == 2
+            assert result.err == (
+                f"error: no {kind} named 'ring'\nhint:  REIDCTL_PLUGINS leaves out acme-ring, which offers it\n"
+            )
+
+
+def test_a_package_of_ours_that_is_left_out_is_not_said_to_be_missing(
+    packages: Packages, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REIDCTL_PLUGINS", "none")
+    packages.add("reidctl-metric-learning", {"losses": {"pml/*": "pml"}})
+    asked = cli("losses", "info", "pml/TripletMarginLoss")
+    assert (asked.code, "REIDCTL_PLUGINS leaves out reidctl-metric-learning" in asked.err) == (2, True)
+    checked = cli("plugins", "check", "pml/TripletMarginLoss")
+    assert (checked.code, checked.err.splitlines()[0]) == (2, "error: reidctl-metric-learning is disabled")
+
+
+def test_parameters_of_a_check_are_set_as_those_of_a_run_are() -> None:
+    spec = _spec("{name: ring, inner: {radius: 1}}", ["inner.sides=[2, 3]", "inner.radius=0.5"])
+    assert spec.parameters == {"inner": {"radius": 0.5, "sides": [2, 3]}}
+    with pytest.raises(ConfigError, match="--set radius: not key=value"):
+        _spec("ring", ["radius"])
 
 
 def test_a_package_that_nobody_installed_is_told_of(
@@ -122,6 +144,12 @@ def test_a_part_that_kills_its_process_costs_the_others_nothing(packages: Packag
     assert checked.code == 1
     assert [row["problem"] for row in rows(checked)] == ["import: the process died of SIGABRT"] * 2
     assert rows(cli("plugins", "check", "ring", "--json"))[0]["status"] == "ok"
+
+
+def test_a_logger_that_is_told_all_that_loggers_are_told_is_whole(packages: Packages, cli: Cli) -> None:
+    methods = "".join(f"    def {name}: pass\n" for name in ("on_start(s, x)", "on_step(s, x)", "on_epoch(s, x)"))
+    packages.add("acme-diary", {"loggers": {"diary": "Diary"}}, f"class Diary:\n{methods}    def close(s): pass\n")
+    assert rows(cli("plugins", "check", "diary", "--json"))[0]["status"] == "ok"
 
 
 def test_what_there_is_not_cannot_be_checked(packages: Packages, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

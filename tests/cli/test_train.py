@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from reidctl.cli.train import Watcher
+from reidctl.cli.train import Watcher, _resumed
 from reidctl.training import load_checkpoint
 from reidctl.training.progress import EpochInfo, Plan, StepInfo
 from tests.conftest import Cli
@@ -82,6 +82,12 @@ def test_a_run_that_ctrl_c_stops_goes_on_as_the_last_one_with_the_same_end(
     assert ends[0].metrics == ends[1].metrics
 
 
+def test_variables_do_not_change_a_run_that_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.yaml").write_text("train: {epochs: 9}\n", encoding="utf-8")
+    monkeypatch.setenv("REIDCTL_TRAIN__EPOCHS", "5")
+    assert _resumed(tmp_path).train.epochs == 9
+
+
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
@@ -100,15 +106,26 @@ def test_options_that_do_not_go_together_are_refused(cli: Cli, setting: str, wor
     assert words in result.err
 
 
-def test_where_no_bars_move_a_line_a_minute_tells_how_far_a_long_run_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    clock = [0.0]
-    monkeypatch.setattr("reidctl.cli.train.time.monotonic", lambda: clock[0])
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr("reidctl.cli.train.time.monotonic", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def watcher(clock: list[float], capsys: pytest.CaptureFixture[str]) -> Watcher:
+    """Of a run of two epochs of 50 steps, where no bars move."""
     plan = Plan(Path("run"), "cpu", False, "net", 1, 1, {"images": 1, "identities": 1, "cameras": 1}, {}, 2, 50, 64, "")
     watcher = Watcher()
     watcher.on_start(plan)
     capsys.readouterr()
+    return watcher
+
+
+def test_a_line_a_minute_tells_how_far_a_long_run_is(
+    watcher: Watcher, clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
     # Resumed after step 40; 7 s a step, then 9 s in the second epoch, between them a test of 500 s.
     for done in range(41, 101):
         epoch, step = divmod(done - 1, 50)
@@ -122,3 +139,13 @@ def test_where_no_bars_move_a_line_a_minute_tells_how_far_a_long_run_is(
     assert epoch_line.startswith("epoch 1/2  loss 2.500")
     assert others[0] == "epoch 2/2  step 8/50  loss 2.500  lr 0.001  top1 25%  7 images/s  6 min left"
     assert [line.split("  ")[1] for line in others] == [f"step {step}/50" for step in range(8, 51, 7)]
+
+
+def test_a_run_that_went_back_is_timed_anew(
+    watcher: Watcher, clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for step in (20, 21, 11, 12, 13):
+        watcher.on_step(StepInfo(1, step, 50, 0.001, 2.5, {"softmax": 2.5}, None))
+        clock[0] += 40.0
+    [line] = capsys.readouterr().err.splitlines()
+    assert line == "epoch 1/2  step 13/50  loss 2.500  lr 0.001  2 images/s  58 min left"

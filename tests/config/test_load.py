@@ -38,6 +38,12 @@ def test_set_wins_over_flags_over_environment_over_files_over_preset_over_defaul
     assert train.weight_decay == RunConfig().train.weight_decay
 
 
+def test_the_environment_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REIDCTL_TRAIN__EPOCHS", "51")
+    monkeypatch.setenv("REIDCTL_SEEED", "5")
+    assert load_config(environment=False).config == RunConfig()
+
+
 def test_the_later_of_two_sets_wins() -> None:
     assert load_config(sets=["seed=1", "seed=2"]).config.seed == 2
 
@@ -64,6 +70,16 @@ def test_text_that_looks_like_a_number_stays_text_where_text_is_wanted() -> None
     assert load_config(sets=["run=0267"]).config.run == "0267"
     with pytest.raises(ConfigError, match=r"^train\.epochs: "):
         load_config(sets=["train.epochs=many"])
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [("data={root: 2024}", "data: data.root"), ("train.new_layers=[fc, 0267]", "train.new_layers: train.new_layers.1")],
+)
+def test_what_was_typed_for_several_keys_is_the_text_of_none(text: str, key: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(sets=["train.base_lr_mult=0.1", text])
+    assert str(error.value).startswith(f"--set {key}: should be a")
 
 
 @pytest.mark.parametrize("text", ["train.epochs", "=5", "train..epochs=5", ".seed=5", ""])

@@ -22,7 +22,7 @@ class Diary:
 
     def __init__(self, fails: str = "", *, folder: Path, config: RunConfig) -> None:
         self.fails, self.folder, self.name, self.words = fails, folder, config.run_name, list[str]()
-        self.existed = folder.exists()
+        self.found = list(folder.glob("*"))
         self.books.append(self)
 
     def _note(self, word: str) -> None:
@@ -55,7 +55,7 @@ def test_a_logger_is_told_what_the_observer_is(runs: Path, diaries: list[Diary])
     train(tiny_config(runs, train_epochs=2, loggers=(Spec(name="diary"),)), observer=watcher)
     steps = ["step"] * watcher.plans[0].steps
     assert diaries[0].words == ["start", *steps, "epoch", *steps, "epoch", "close"]
-    assert (diaries[0].folder, diaries[0].name, diaries[0].existed) == (runs / "tiny", "tiny", False)
+    assert (diaries[0].folder, diaries[0].name, diaries[0].found) == (runs / "tiny", "tiny", [])
 
 
 def test_a_logger_that_fails_is_left_out_and_the_run_goes_on(

@@ -122,6 +122,9 @@ def test_weights_without_a_state_are_not_trained_over(runs: Path) -> None:
     folder.best.touch()
     with pytest.raises(InputError, match=r"has no weights/last.pt"):
         folder.has_state()
+    (runs / "empty").mkdir()
+    with pytest.raises(InputError, match="empty: no such run"):
+        RunFolder(runs / "empty").has_state()
 
 
 def test_what_a_killed_process_left_half_written_is_removed(runs: Path) -> None:

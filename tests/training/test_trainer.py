@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,27 @@ def test_an_earlier_run_is_not_overwritten_unasked(runs: Path) -> None:
     again = train(tiny_config(runs, train_epochs=1, seed=5), exist_ok=True)
     assert again.info.weights_sha256 != first.info.weights_sha256
     assert len(RunFolder(runs / "tiny").rows()) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are locked on POSIX alone")
+def test_while_a_run_goes_on_no_other_one_is_let_into_its_folder(runs: Path) -> None:
+    refused: list[Path] = []
+
+    class Crowd(Unobserved):
+        def on_step(self, step: StepInfo) -> None:
+            before = {path: path.stat().st_mtime_ns for path in (runs / "tiny").rglob("*")}
+            given: dict[str, Any]
+            for given in ({}, {"exist_ok": True}, {"resume": runs / "latest"}):
+                with pytest.raises(ExistsError, match="tiny: another process is writing there"):
+                    train(tiny_config(runs, seed=5), **given)
+            assert {path: path.stat().st_mtime_ns for path in (runs / "tiny").rglob("*")} == before
+            refused.append(runs)
+
+    config = tiny_config(runs, train_epochs=1)
+    train(config, observer=Crowd())
+    assert len(refused) == plan(config).steps
+    assert len(RunFolder(runs / "tiny").rows()) == 1
+    train(config, exist_ok=True)
 
 
 def test_nothing_is_written_for_a_run_that_cannot_start(runs: Path) -> None:
