@@ -25,6 +25,10 @@ Result = TypeVar("Result")
 START = "from reidctl.runtimes.child import answer; answer()"
 
 
+EMBEDDING_S, IMAGE_S = 1800.0, 1.0
+"""What embedding images may take: the engine's start, and each of them, by a large network on a slow machine."""
+
+
 class Crashed(InputError):
     """The process ended without an answer: it crashed, hung, or met an error that is not the user's."""
 
@@ -57,6 +61,11 @@ def run_in_child(function: Callable[..., Result], *arguments: Any, timeout_s: fl
     if error is not None:
         raise error
     return result  # type: ignore[no-any-return]
+
+
+def embedding_limit_s(images: int) -> float:
+    """Seconds after which a process that embeds so many images hangs, as far as anybody can tell."""
+    return EMBEDDING_S + IMAGE_S * images
 
 
 def answer() -> None:
