@@ -35,7 +35,7 @@ from reidctl.errors import MissingExtra, ReidError
 from reidctl.export import export_ir, export_onnx
 from reidctl.export.compare import difference
 from reidctl.retrieval import evaluate
-from reidctl.runtimes.child import run_in_child
+from reidctl.runtimes.child import embedding_limit_s, run_in_child
 from reidctl.training.checkpoint import build_model, describe, save_checkpoint
 from reidctl.types import Embeddings, Spec
 from reidctl.weights import load_weights
@@ -144,7 +144,7 @@ def score(rows: list[Row], images: ReidData) -> None:
         if row.error is not None or row.batch > 1:
             continue
         try:
-            found = run_in_child(vectors, row.job(1), samples, timeout_s=3600)
+            found = run_in_child(vectors, row.job(1), samples, timeout_s=embedding_limit_s(len(samples)))
         except ReidError as error:
             row.error = str(error)
             continue

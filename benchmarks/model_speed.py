@@ -7,8 +7,8 @@
 Plain is the network made of torch's own layers, float32, eager, images channel by channel (NCHW), torch's default
 Adam and the C library's memory. A way and plain run in a process each, take turns, and the ratio is the median over
 the turns, so that a machine whose speed drifts does not decide. Training is whole steps on one batch: network, loss,
-gradient, update. `first` is the seconds of the first step or call, compiling included. Memory is the most that a
-process held.
+gradient, update. `first` is the seconds of the first step or call, compiling included, by torch as by OpenVINO, whose
+ONNX file was made before in another process. Memory is the most that a process held.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from side_by_side.plain import plain_step, use_torchs_own_layers
 from side_by_side.results import Column, Report, add_json, native, run
 from side_by_side.turns import Measured, add_ways, tell
 
@@ -72,6 +71,7 @@ def configuration(network: str, batch: int, sets: list[str]) -> RunConfig:
 
 def plain_work(network: str, batch: int) -> Work:
     import torch
+    from side_by_side.plain import plain_step
 
     config = configuration(network, batch, [])
     step = plain_step(config, batch)
@@ -89,6 +89,7 @@ def our_step(network: str, batch: int, way: str) -> Work:
 
 def plain_call(network: str, batch: int) -> Work:
     import torch
+    from side_by_side.plain import use_torchs_own_layers
 
     from reidctl.registry import models
 
@@ -104,25 +105,37 @@ def plain_call(network: str, batch: int) -> Work:
     return call
 
 
-def our_call(network: str, batch: int, way: str, folder: Path) -> Work:
+def drawn_images(network: str, batch: int) -> Any:
     import numpy as np
-    import torch
 
-    from reidctl.export import export_onnx
+    height, width = configuration(network, batch, []).data.image.size
+    return np.random.default_rng(0).integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
+
+
+def openvino_call(network: str, batch: int, precision: str, onnx: Path) -> Work:
+    import numpy as np
+
     from reidctl.registry import runtimes
-    from reidctl.runtimes.network import NetworkEmbedder, preset_checkpoint
-    from reidctl.training.compiling import forward_of
+    from reidctl.runtimes.engine import engine
     from reidctl.types import Spec
 
-    kind, precision, *how = way.split()
-    height, width = configuration(network, batch, []).data.image.size
-    images = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
-    if kind == "OpenVINO":
-        path = export_onnx(network, folder / f"{network}.onnx")
-        engine = runtimes.build(
-            Spec(name="openvino", hint="throughput", chunk=8), path=path, device="CPU", precision=precision
-        )
-        return lambda: engine.embed_stream(iter(np.split(images, batch // 8)), lambda index, embeddings: None)
+    engine()  # Its import is no more part of the first call than torch's is.
+    spec, chunks = Spec(name="openvino", hint="throughput", chunk=8), np.split(drawn_images(network, batch), batch // 8)
+
+    @cache
+    def compiled() -> Any:
+        return runtimes.build(spec, path=onnx, device="CPU", precision=precision)
+
+    return lambda: compiled().embed_stream(iter(chunks), lambda index, embeddings: None)
+
+
+def pytorch_call(network: str, batch: int, precision: str, how: Sequence[str]) -> Work:
+    import torch
+
+    from reidctl.runtimes.network import NetworkEmbedder, preset_checkpoint
+    from reidctl.training.compiling import forward_of
+
+    images = drawn_images(network, batch)
     embedder = NetworkEmbedder(preset_checkpoint(network), device="cpu", precision=precision)
     forward = embedder._model
     if "compiled" in how:
@@ -135,22 +148,29 @@ def our_call(network: str, batch: int, way: str, folder: Path) -> Work:
     return lambda: embedder.embed_batch(images)
 
 
-def child(network: str, what: str, way: str, batch: int, seconds: float) -> None:
-    """Do the work once, then for some seconds at every line on stdin; tell each result on stdout."""
+def work_of(network: str, what: str, way: str, batch: int, onnx: Path) -> Work:
+    """What a process does, all prepared; onnx: the network's file. OpenVINO needs no torch, whose memory counts."""
+    kind, *how = way.split()
+    if kind == "OpenVINO":
+        return openvino_call(network, batch, how[0], onnx)
     import torch
 
-    from reidctl.benchmarking.worker import peak_memory_mib
-    from reidctl.training.memory import kept_memory
-
     torch.manual_seed(0)
+    if way == PLAIN:
+        return plain_work(network, batch) if what == "train" else plain_call(network, batch)
+    return our_step(network, batch, way) if what == "train" else pytorch_call(network, batch, how[0], how[1:])
+
+
+def child(network: str, what: str, way: str, onnx: str, batch: int, seconds: float) -> None:
+    """Do the work once, then for some seconds at every line on stdin; tell each result on stdout."""
+    from reidctl.benchmarking.worker import peak_memory_mib
+
     with ExitStack() as stack:
-        if way == PLAIN:
-            work = plain_work(network, batch) if what == "train" else plain_call(network, batch)
-        elif what == "train":
+        if what == "train" and way != PLAIN:
+            from reidctl.training.memory import kept_memory
+
             stack.enter_context(kept_memory())
-            work = our_step(network, batch, way)
-        else:
-            work = our_call(network, batch, way, Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        work = work_of(network, what, way, batch, Path(onnx))
         tell(seconds=timed(work, 0)[1])
         work()
         for _ in sys.stdin:
@@ -167,11 +187,11 @@ def timed(work: Work, seconds: float) -> tuple[int, float]:
     return count, time.perf_counter() - started
 
 
-def compare(options: argparse.Namespace, network: str, what: str, way: str) -> list[dict[str, Any]]:
+def compare(options: argparse.Namespace, network: str, what: str, onnx: Path, way: str) -> list[dict[str, Any]]:
     """Plain and the way in turns: one row each."""
     with tempfile.TemporaryDirectory() as cache:
         shared = [__file__, "--batch", str(options.batch), "--seconds", str(options.seconds)]
-        both = [Measured([*shared, "--child", network, what, name], cache) for name in (way, PLAIN)]
+        both = [Measured([*shared, "--child", network, what, name, str(onnx)], cache) for name in (way, PLAIN)]
         turns = [[measured.turn() for measured in both] for _ in range(options.turns)]
         for measured in both:
             measured.close()
@@ -193,10 +213,16 @@ def compare(options: argparse.Namespace, network: str, what: str, way: str) -> l
 
 
 def measure(options: argparse.Namespace, report: Report) -> None:
+    from reidctl.export import export_onnx
+
     table = report.table("", *COLUMNS)
-    for network, what in product(options.networks, options.what):
-        ways = [way for way in (TRAIN if what == "train" else INFER) if way in options.ways]
-        add_ways(table, report, f"{network}, {what}", ways, partial(compare, options, network, what))
+    with tempfile.TemporaryDirectory() as folder:
+        for network, what in product(options.networks, options.what):
+            ways = [way for way in (TRAIN if what == "train" else INFER) if way in options.ways]
+            onnx = Path(folder, f"{network}.onnx")
+            if any(way.startswith("OpenVINO") for way in ways):
+                export_onnx(network, onnx)
+            add_ways(table, report, f"{network}, {what}", ways, partial(compare, options, network, what, onnx))
 
 
 def main() -> None:
@@ -209,7 +235,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2, help="least time of a turn")
     add_json(parser)
-    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         child(*options.child, options.batch, options.seconds)

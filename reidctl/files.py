@@ -94,6 +94,17 @@ def _locked(folder: Path, otherwise: str) -> _Lock | None:
 
 
 @contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Within the block, the OSError of a disk without space names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends well and vanishes when it does not.
 
@@ -103,20 +114,17 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     workplace = None
     try:
-        if path.parent.is_file():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        temporary = workplace / path.name
-        yield temporary
-        if path.is_dir() and not path.is_symlink():
-            _replace_folder(path, temporary, workplace / "replaced")
-        else:
-            os.replace(temporary, path)
-    except OSError as error:
-        if is_full(error):
-            error.filename = str(path)
-        raise
+        with naming(path):
+            if path.parent.is_file():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+            temporary = workplace / path.name
+            yield temporary
+            if path.is_dir() and not path.is_symlink():
+                _replace_folder(path, temporary, workplace / "replaced")
+            else:
+                os.replace(temporary, path)
     finally:
         if workplace:
             shutil.rmtree(workplace, ignore_errors=True)

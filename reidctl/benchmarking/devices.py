@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -45,8 +46,8 @@ def native_precisions(device: str, engine: str) -> tuple[str, ...] | None:
 
 
 def _has(devices: tuple[str, ...], name: str) -> bool:
-    wanted = name.lower()
-    return any(wanted == device.lower() or wanted == device.lower().partition(".")[0] for device in devices)
+    """Whether the name is that of a device, or of its kind: `GPU` for OpenVINO's GPU.0, `cuda` for PyTorch's cuda:0."""
+    return any(name.lower() in (device, re.split("[.:]", device)[0]) for device in map(str.lower, devices))
 
 
 @cache

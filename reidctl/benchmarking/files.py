@@ -12,6 +12,7 @@ from reidctl.benchmarking.axes import Combination, is_network
 from reidctl.errors import ReidError
 from reidctl.export.ir import export_ir
 from reidctl.export.onnx import export_onnx
+from reidctl.runtimes.graph import image_input, read_graph
 from reidctl.types import Sample
 
 logger = logging.getLogger(__name__)
@@ -47,8 +48,9 @@ class Files:
     def _ir(self, located: Path | str, weights: str, batch: int) -> Path:
         onnx, how = self._onnx(located), dict[str, Any](weights=weights, batch="dynamic")
         if weights == "int8":
-            # Made for one size of batch alone.
-            how.update(batch=batch, calibration=self._calibration)
+            how.update(calibration=self._calibration)
+        if weights == "int8" or _is_of_one_batch(onnx):
+            how.update(batch=batch)
         key = "ir", located, weights, how["batch"]
         return self._once(key, lambda folder: export_ir(onnx, folder, **how))
 
@@ -64,6 +66,11 @@ class Files:
         if isinstance(made, ReidError):
             raise made
         return made
+
+
+def _is_of_one_batch(onnx: Path) -> bool:
+    """Whether the file takes batches of one size alone."""
+    return image_input(read_graph(onnx), onnx).batch is not None
 
 
 def _save_preset(name: str, path: Path) -> Path:

@@ -16,15 +16,13 @@ from reidctl.benchmarking.rows import Accuracy, BenchRow, summary
 from reidctl.benchmarking.worker import Job, Round, measure, vectors
 from reidctl.errors import InputError, ReidError
 from reidctl.retrieval import evaluate
-from reidctl.runtimes.child import run_in_child
+from reidctl.runtimes.child import embedding_limit_s, run_in_child
 from reidctl.types import Embeddings, ReidData, Sample
 
 if TYPE_CHECKING:
     from reidctl.types import Float32
 
 PRESETS = ("retail-0248", "retail-0265", "retail-0267", "retail-0270")
-SCORING_S = 3600.0
-"""Time in which a network must have embedded the data set."""
 
 
 def bench(
@@ -126,7 +124,7 @@ def _accuracies(runs: Sequence[_Run], data: ReidData) -> dict[tuple[object, ...]
         if run.job is None or run.error is not None or run.network in found:
             continue
         try:
-            embedded = run_in_child(vectors, run.job, samples, timeout_s=SCORING_S)
+            embedded = run_in_child(vectors, run.job, samples, timeout_s=embedding_limit_s(len(samples)))
         except ReidError as error:
             found[run.network] = error
         else:

@@ -10,13 +10,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 from typing import IO
 
 from reidctl.conformance.report import Outcome, Question, Report, Step
 from reidctl.conformance.steps import Unasked, steps
 from reidctl.errors import ReidError
-from reidctl.runtimes.child import caught_warnings, environment, obituary
+from reidctl.runtimes.child import caught_warnings, command, end_with_parent, environment, obituary
 
 START = "from reidctl.conformance.process import answer; answer()"
 START_S = 120
@@ -44,49 +45,58 @@ def examine(
 
 def _in_one_child(reports: Sequence[Report], limit_s: float, progress: Callable[[int], None]) -> int:
     """Fill in the reports until all are or the process ends; how many are done."""
-    with tempfile.TemporaryFile() as stderr:
+    with tempfile.TemporaryFile() as stderr, _child(reports, stderr) as child:
+        assert child.stdout
+        events: queue.Queue[Event | None] = queue.Queue()
+        threading.Thread(target=_listen, args=(child.stdout, events), daemon=True).start()
+        part, step, started = 0, "start", perf_counter()
+        # Python and reidctl itself may take a while to start where a machine is busy.
+        patience = max(limit_s, START_S)
+        while True:
+            try:
+                event = events.get(timeout=patience)
+            except queue.Empty:
+                why = f"no answer after {patience:g} s, stopped"
+                break
+            patience = limit_s
+            if event is None:
+                code = child.wait()
+                stderr.seek(0)
+                why = obituary(code, stderr.read().decode(errors="replace"))
+                break
+            part, step, found = event
+            if found:
+                reports[part].steps.append(found)
+            elif step == END:
+                progress(1)
+                part, step = part + 1, "start"
+                if part == len(reports):
+                    return part
+            else:
+                started = perf_counter()
+        reports[part].steps.append(Step(step, "failed", why, perf_counter() - started))
+        progress(1)
+        return part + 1
+
+
+@contextmanager
+def _child(reports: Sequence[Report], stderr: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that was asked the questions; after the block it is gone, and its temporary files are, too."""
+    # Where a process that it started still writes there, some of them may stay.
+    with tempfile.TemporaryDirectory(prefix="reidctl-", ignore_cleanup_errors=True) as temporary:
         child = subprocess.Popen(
-            [sys.executable, "-c", START],
-            env=environment(),
+            command(START),
+            env={**environment(), "TMPDIR": temporary},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
         )
-        assert child.stdin
-        assert child.stdout
-        events: queue.Queue[Event | None] = queue.Queue()
         try:
-            threading.Thread(target=_listen, args=(child.stdout, events), daemon=True).start()
+            assert child.stdin
             pickle.dump([report.question for report in reports], child.stdin)
-            child.stdin.close()
-            part, step, started = 0, "start", perf_counter()
-            # Python and reidctl itself may take a while to start where a machine is busy.
-            patience = max(limit_s, START_S)
-            while True:
-                try:
-                    event = events.get(timeout=patience)
-                except queue.Empty:
-                    why = f"no answer after {patience:g} s, stopped"
-                    break
-                patience = limit_s
-                if event is None:
-                    code = child.wait()
-                    stderr.seek(0)
-                    why = obituary(code, stderr.read().decode(errors="replace"))
-                    break
-                part, step, found = event
-                if found:
-                    reports[part].steps.append(found)
-                elif step == END:
-                    progress(1)
-                    part, step = part + 1, "start"
-                    if part == len(reports):
-                        return part
-                else:
-                    started = perf_counter()
-            reports[part].steps.append(Step(step, "failed", why, perf_counter() - started))
-            progress(1)
-            return part + 1
+            # It stays open, for the child ends when it is closed.
+            child.stdin.flush()
+            yield child
         finally:
             child.kill()
             child.wait()
@@ -106,6 +116,7 @@ def answer() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     questions: list[Question] = pickle.load(sys.stdin.buffer)
+    end_with_parent()
     for part, question in enumerate(questions):
         for step, found in _carried_out(question):
             pickle.dump((part, step, found), answers)

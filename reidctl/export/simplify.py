@@ -30,7 +30,9 @@ def simplified(model: Any) -> Any:
         try:
             run_in_child(simplify, plain, simple, timeout_s=TIMEOUT_S)
         except Crashed as crash:
+            # What there may be of its file is not all of it.
             logger.debug("onnxsim is left out: %s", crash)
+            return model
         return onnx.load(simple) if simple.exists() else model
 
 

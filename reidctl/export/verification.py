@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from reidctl.artefacts import locate
 from reidctl.errors import InputError
 from reidctl.export.compare import Difference, Tolerance, coarsest, difference, tolerance_for, unit
-from reidctl.runtimes.child import Crashed, run_in_child
+from reidctl.runtimes.child import Crashed, embedding_limit_s, run_in_child
 from reidctl.types import ArtefactInfo, Embeddings, ReidData, Sample
 
 if TYPE_CHECKING:
     from reidctl.types import Embedder, Float32
-
-TIMEOUT_S = 1800.0
 
 
 @dataclass(frozen=True)
@@ -84,14 +82,14 @@ def verify(
     device: str = "cpu",
     precision: str | None = None,
     batch_size: int = 64,
-    timeout_s: float = TIMEOUT_S,
+    timeout_s: float | None = None,
 ) -> Verification:
     """Embed the same images with two artefacts, each in a process of its own, and compare.
 
     a, b: checkpoints, ONNX files, IR, run folders or presets; a is the reference, and may be an embedder that is open
     already, which computes here. samples: the images; those of the query and gallery of `targets` are compared, too,
     and rank-1 and mAP of both on each. precision: arithmetic of both, None for f32. An artefact that crashes its
-    engine, or gives no answer in timeout_s, becomes the `error` of the result.
+    engine, or gives no answer in timeout_s, None for what so many images may take, becomes the `error` of the result.
     Raises InputError for files that cannot be opened, different embedding lengths, or no images.
     """
     images = [*samples, *(sample for target in targets for sample in (*target.query, *target.gallery))]
@@ -120,10 +118,11 @@ def embedded(
     precision: str | None = None,
     batch_size: int = 64,
     *,
-    timeout_s: float = TIMEOUT_S,
+    timeout_s: float | None = None,
 ) -> Embedded:
-    """The samples' embeddings by an artefact in a process of its own; Crashed where that gives none."""
-    return run_in_child(_embed, model, tuple(samples), device, precision, batch_size, timeout_s=timeout_s)
+    """The samples' embeddings by an artefact in a process of its own; Crashed where that gives none in the time."""
+    limit_s = embedding_limit_s(len(samples)) if timeout_s is None else timeout_s
+    return run_in_child(_embed, model, tuple(samples), device, precision, batch_size, timeout_s=limit_s)
 
 
 def compared(

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -24,6 +25,10 @@ Result = TypeVar("Result")
 START = "from reidctl.runtimes.child import answer; answer()"
 
 
+EMBEDDING_S, IMAGE_S = 1800.0, 1.0
+"""What embedding images may take: the engine's start, and each of them, by a large network on a slow machine."""
+
+
 class Crashed(InputError):
     """The process ended without an answer: it crashed, hung, or met an error that is not the user's."""
 
@@ -32,16 +37,16 @@ def run_in_child(function: Callable[..., Result], *arguments: Any, timeout_s: fl
     """`function(*arguments)`, computed in a fresh Python process; both go there, and the result comes back, by pickle.
 
     Raises the ReidError that the function raised, or Crashed for every other end. Warnings that the library logs
-    there are logged here, each once.
+    there are logged here, each once. The child ends with this process, however that ends.
     """
-    with tempfile.TemporaryDirectory(prefix="reidctl-") as folder:
+    with tempfile.TemporaryDirectory(prefix="reidctl-") as folder, _lifeline() as lifeline:
         job, reply = Path(folder, "job"), Path(folder, "reply")
         job.write_bytes(pickle.dumps((function, arguments)))
         try:
             ended = subprocess.run(
-                [sys.executable, "-c", START, str(job), str(reply)],
+                command(START, str(job), str(reply)),
                 env=environment(),
-                stdin=subprocess.DEVNULL,
+                stdin=lifeline,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 timeout=timeout_s,
@@ -58,8 +63,14 @@ def run_in_child(function: Callable[..., Result], *arguments: Any, timeout_s: fl
     return result  # type: ignore[no-any-return]
 
 
+def embedding_limit_s(images: int) -> float:
+    """Seconds after which a process that embeds so many images hangs, as far as anybody can tell."""
+    return EMBEDDING_S + IMAGE_S * images
+
+
 def answer() -> None:
     """The whole life of the child: read the job, do it, write the reply."""
+    end_with_parent()
     job, reply = map(Path, sys.argv[1:])
     result, error = None, None
     with caught_warnings() as warnings:
@@ -75,9 +86,43 @@ def answer() -> None:
     os.replace(written, reply)
 
 
+def command(program: str, *arguments: str) -> list[str]:
+    """That of a child process that runs a program in Python, with `environment` for its environment."""
+    # Without -P it would import from the user's current folder first, whatever lies there.
+    return [sys.executable, "-P", "-c", program, *arguments]
+
+
 def environment() -> dict[str, str]:
-    """That of a child process in which whatever can be imported here can be imported, too."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    """That of a child process which imports from where this one does, and from nowhere else."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+
+
+def end_with_parent() -> None:
+    """End this process when the other end of its stdin is closed, as the parent's death does; its stdin is empty now.
+
+    An engine that computes without letting other threads of Python run ends after that.
+    """
+    lifeline = os.dup(0)
+    with open(os.devnull) as empty:
+        os.dup2(empty.fileno(), 0)
+    threading.Thread(target=_end_after, args=(lifeline,), daemon=True).start()
+
+
+def _end_after(lifeline: int) -> None:
+    while os.read(lifeline, 1):
+        pass
+    os._exit(1)
+
+
+@contextmanager
+def _lifeline() -> Iterator[int]:
+    """What a child that calls `end_with_parent` takes for its stdin."""
+    theirs, ours = os.pipe()
+    try:
+        yield theirs
+    finally:
+        os.close(theirs)
+        os.close(ours)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from reidctl.errors import InputError, ReidError
 from reidctl.registry import runtimes
-from reidctl.runtimes.child import Crashed, caught_warnings, environment, obituary, relay
+from reidctl.runtimes.child import Crashed, caught_warnings, command, environment, obituary, relay
 from reidctl.runtimes.ring import Shape, attach, reserve
 from reidctl.runtimes.streaming import embed_stream
 from reidctl.types import Spec
@@ -46,7 +46,7 @@ class IsolatedRuntime:
         self._path = path
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the child
         self._child = subprocess.Popen(
-            [sys.executable, "-c", START],
+            command(START),
             env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

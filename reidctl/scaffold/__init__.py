@@ -11,7 +11,17 @@ from reidctl.errors import ConfigError, suggestion
 from reidctl.files import refuse_existing, replacing
 from reidctl.registry import API_VERSION, REGISTRIES
 
-KINDS = ("model", "dataset", "loss", "transform", "runtime", "command")
+_TARGETS = {
+    "model": "Model",
+    "dataset": "read",
+    "loss": "Loss",
+    "transform": "Transform",
+    "runtime": "Runtime",
+    "command": "count_people",
+}
+"""What the module of each kind defines. It is not named after the part, whose name may be that of anything in there."""
+
+KINDS = tuple(_TARGETS)
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -39,6 +49,7 @@ def write_package(name: str, kind: str, folder: Path) -> Path:
         "name": name,
         "module": module,
         "part": part,
+        "target": _TARGETS[kind],
         "kind": kind,
         "group": registry.group,
         "api": API_VERSION,

@@ -7,10 +7,13 @@ import http.client
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from reidctl.errors import InputError
+from reidctl.files import naming
 from reidctl.zoo.catalogue import File, network
 
 BLOCK = 1 << 16
@@ -33,21 +36,16 @@ def download(name: str, folder: Path, only: str | None = None, progress: Progres
 
 
 def fetch(file: File, target: Path, progress: Progress | None = None) -> Path:
-    """Fetch one file to `target`; a partial `.part` file beside it is continued."""
+    """Fetch one file to `target`; a partial `.part` file beside it is continued.
+
+    Raises as `download` does, and the OSError of a disk that does not take the file.
+    """
     if target.is_file() and _difference(file, target) is None:
         return target
     part = target.with_name(f"{target.name}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        _receive(file.url, part, progress)
-    except urllib.error.HTTPError as error:
-        raise InputError(f"{file.url}: the server answers {error.code} {error.reason}") from error
-    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-        reason = getattr(error, "reason", error)
-        raise InputError(
-            f"{file.url}: cannot be fetched: {reason}",
-            f"connect and call again ({target.name} continues where it stopped), or put the file at {target}",
-        ) from error
+    with naming(target):
+        _receive(file, target, part, progress)
     wrong = _difference(file, part)
     if wrong:
         part.unlink()
@@ -58,24 +56,53 @@ def fetch(file: File, target: Path, progress: Progress | None = None) -> Path:
     return target
 
 
-def _receive(url: str, part: Path, progress: Progress | None) -> None:
+def _receive(file: File, target: Path, part: Path, progress: Progress | None) -> None:
     have = part.stat().st_size if part.exists() else 0
+    with _network(file, target):
+        answer = _answer(file.url, have)
+    if answer is None:
+        return  # Everything had arrived before; the checksum decides.
+    with answer, part.open("ab" if answer.status == http.client.PARTIAL_CONTENT else "wb") as stream:
+        for block in _blocks(answer, file, target):
+            stream.write(block)
+            if progress:
+                progress(len(block))
+
+
+def _answer(url: str, have: int) -> Any:
+    """The server's, for what comes after the bytes that are there; None where that is nothing."""
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT_S)
+        return urllib.request.urlopen(request, timeout=TIMEOUT_S)
     except urllib.error.HTTPError as error:
         if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
-        return  # Everything had arrived before; the checksum decides.
-    with answer, part.open("ab" if answer.status == http.client.PARTIAL_CONTENT else "wb") as file:
-        received, expected = 0, answer.headers.get("Content-Length")
+        return None
+
+
+def _blocks(answer: Any, file: File, target: Path) -> Iterator[bytes]:
+    received, expected = 0, answer.headers.get("Content-Length")
+    with _network(file, target):
         while block := answer.read(BLOCK):
-            file.write(block)
             received += len(block)
-            if progress:
-                progress(len(block))
-    if expected is not None and received < int(expected):
-        raise http.client.IncompleteRead(b"", int(expected) - received)
+            yield block
+        if expected is not None and received < int(expected):
+            raise http.client.IncompleteRead(b"", int(expected) - received)
+
+
+@contextmanager
+def _network(file: File, target: Path) -> Iterator[None]:
+    """Within the block, what goes wrong on the way from the server is an InputError."""
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        raise InputError(f"{file.url}: the server answers {error.code} {error.reason}") from error
+    except (http.client.HTTPException, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise InputError(
+            f"{file.url}: cannot be fetched: {reason}",
+            f"connect and call again ({target.name} continues where it stopped), or put the file at {target}",
+        ) from error
 
 
 def _difference(file: File, path: Path) -> str | None:

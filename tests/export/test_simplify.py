@@ -22,7 +22,7 @@ def test_what_does_nothing_is_taken_out() -> None:
     assert [node.op_type for node in simplified(model_of(nodes)).graph.node] == ["Relu"]
 
 
-@pytest.mark.parametrize("failure", [jobs.crash_on_files, jobs.stumble_on_files])
+@pytest.mark.parametrize("failure", [jobs.crash_on_files, jobs.stumble_on_files, jobs.break_off])
 def test_a_simplifier_that_fails_changes_nothing(monkeypatch: pytest.MonkeyPatch, failure: object) -> None:
     monkeypatch.setattr(simplifying, "simplify", failure)
     model = model_of([helper.make_node("Identity", ["x"], ["same"]), helper.make_node("Relu", ["same"], ["y"])])

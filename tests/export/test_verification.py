@@ -10,7 +10,7 @@ from PIL import Image
 from reidctl.errors import InputError
 from reidctl.export import Verification, export_ir, export_onnx, verify
 from reidctl.export.compare import TOLERANCES, Difference
-from reidctl.export.verification import Embedded, Scores, compared
+from reidctl.export.verification import Embedded, Scores, compared, embedded
 from reidctl.types import ReidData, Sample
 from tests.runtimes.artefacts import HEIGHT, WEIGHT, WIDTH, Real, colour_info, colour_onnx, held, pictures
 
@@ -56,6 +56,19 @@ def test_a_crash_is_an_answer(tmp_path: Path, samples: list[Sample]) -> None:
 def test_what_takes_too_long_is_an_answer(tmp_path: Path, samples: list[Sample]) -> None:
     path = colour_onnx(tmp_path / "colour.onnx", info=colour_info())
     assert verify(path, path, samples, timeout_s=0.01).error == f"{path}: no answer after 0.01 s, stopped"
+
+
+def test_many_images_may_take_longer(tmp_path: Path, samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float] = []
+
+    def timed(*_: object, timeout_s: float) -> Embedded:
+        limits.append(timeout_s)
+        return Embedded(colour_info(), np.ones((1, 4), np.float32))
+
+    monkeypatch.setattr("reidctl.export.verification.run_in_child", timed)
+    for count in (1, 93_820):
+        embedded(tmp_path, samples[:1] * count)
+    assert limits == [1801, 95_620]
 
 
 def test_a_damaged_image_is_an_error_of_its_own(tmp_path: Path, samples: list[Sample]) -> None:

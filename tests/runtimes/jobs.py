@@ -1,5 +1,7 @@
 """What tests ask a child process to do."""
 
+import errno
+import importlib
 import logging
 import os
 import sys
@@ -39,12 +41,30 @@ def stumble_on_files(*_paths: Path) -> None:
     raise ValueError("no simplification today")
 
 
+def break_off(plain: Path, simple: Path) -> None:
+    simple.write_bytes(plain.read_bytes()[:20])
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def leave() -> None:
     os._exit(7)
 
 
 def hang() -> None:
     time.sleep(60)
+
+
+def linger(number: Path) -> None:
+    number.write_text(f"{os.getpid()}\n")
+    time.sleep(60)
+
+
+def read_stdin() -> str:
+    return sys.stdin.read()
+
+
+def home_of(module: str) -> str | None:
+    return importlib.import_module(module).__file__
 
 
 def warn(message: str) -> str:

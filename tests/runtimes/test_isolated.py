@@ -17,6 +17,7 @@ from reidctl.runtimes.isolated import IsolatedRuntime
 from reidctl.runtimes.ring import SHARED
 from reidctl.types import Spec
 from tests.runtimes.artefacts import colour_onnx, mean_colours, pictures
+from tests.runtimes.orphans import survives_its_parent
 
 CRASHING = """
 import os, sys
@@ -115,21 +116,10 @@ def test_its_process_ends_with_a_parent_that_is_killed(crashing: Path) -> None:
     program = (
         "import sys, time\nfrom pathlib import Path\nfrom reidctl.runtimes.isolated import IsolatedRuntime\n"
         "from reidctl.types import Spec\n"
-        "runtime = IsolatedRuntime(Spec(name='crash'), path=Path(sys.argv[1]), device='cpu', precision=None)\n"
-        "print(runtime._child.pid, flush=True)\ntime.sleep(60)\n"
+        "runtime = IsolatedRuntime(Spec(name='crash'), path=Path(sys.argv[2]), device='cpu', precision=None)\n"
+        "Path(sys.argv[1]).write_text(f'{runtime._child.pid}\\n')\ntime.sleep(60)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(crashing.parent), *filter(None, sys.path)])}
-    parent = subprocess.Popen(
-        [sys.executable, "-c", program, str(crashing)], stdout=subprocess.PIPE, text=True, env=environment
-    )
-    assert parent.stdout
-    child = int(parent.stdout.readline())
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    until = time.monotonic() + 20
-    while Path(f"/proc/{child}").exists() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text().split()[2]
+    assert not survives_its_parent(program, crashing.with_name("number"), crashing)
 
 
 @pytest.mark.parametrize("call", [lambda runtime: runtime.double(21), lambda runtime: stream_of(runtime)])

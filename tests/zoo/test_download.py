@@ -154,6 +154,18 @@ def test_a_missing_file_is_one_line(server: Server, tmp_path: Path) -> None:
         fetch(File(path="x", url=f"{server.address}/other"), tmp_path / "x")
 
 
+def test_a_disk_that_takes_no_more_is_not_the_network(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "net.bin.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        fetch(server.file(), tmp_path / "net.bin")
+    assert caught.value.filename == str(tmp_path / "net.bin")
+    (tmp_path / "other.bin.part").mkdir()
+    with pytest.raises(IsADirectoryError):
+        fetch(server.file(), tmp_path / "other.bin")
+
+
 def test_without_a_network_the_reason_and_the_way_out_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be fetched") as caught:
         fetch(File(path="x", url="http://127.0.0.1:9/x"), tmp_path / "x")

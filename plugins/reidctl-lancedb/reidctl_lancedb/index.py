@@ -117,8 +117,10 @@ class LanceIndex:
             [*(name for name in self._table.schema.names if name != "embedding"), "_distance"]
         )
         if chosen:
-            # Lists hold few of the rows that are chosen, so that the nearest of them are anywhere.
-            asked = asked.where(chosen, prefilter=True).bypass_vector_index()
+            asked = asked.where(chosen, prefilter=True)
+        # Lists hold few of the rows that are chosen, so that the nearest of them are anywhere.
+        if chosen or not self._is_approximate():
+            asked = asked.bypass_vector_index()
         found: list[list[Found]] = [[] for _ in queries]
         for row in asked.to_arrow().to_pylist():
             distance = min(max(row["_distance"], 0.0), 2.0)
@@ -126,13 +128,17 @@ class LanceIndex:
             found[row.get("query_index", 0)].append(Found(sample_of(row), distance, row["time"]))
         return [sorted(near, key=lambda each: each.distance) for near in found]
 
+    def _is_approximate(self) -> bool:
+        """Whether there are rows enough; lists may be there without, made for others or for more rows."""
+        return 0 < self._from <= len(self)
+
     def _keep_lists(self) -> None:
         """Sort what is new into the lists; make them where there are rows enough for the first time."""
         from lancedb.index import BTree, IvfFlat
 
         rows = self._table.count_rows()
         there = {index.name for index in self._table.list_indices()}
-        if self._from and rows >= self._from and "embedding_idx" not in there:
+        if self._is_approximate() and "embedding_idx" not in there:
             lists = IvfFlat(distance_type="cosine", num_partitions=max(1, rows // ROWS_A_LIST))
             self._table.create_index("embedding", config=lists)
             for column in ("name", "camera", "time"):

@@ -74,6 +74,26 @@ def test_lists_find_nearly_all_that_is_nearest(tmp_path: Path) -> None:
     assert np.mean(hits) / 10 >= 0.99
 
 
+@pytest.mark.parametrize(("approximate_from", "removed"), [(0, 0), (4000, 100)], ids=["never", "too few are left"])
+def test_lists_that_are_there_do_not_make_a_search_approximate(
+    approximate_from: int, removed: int, tmp_path: Path
+) -> None:
+    """One list of four is looked through where a search is approximate, so that some of the nearest are missed."""
+    vectors, queries = people(4096)
+    place, wanted = str(tmp_path / "index"), exact(queries, vectors[removed:], 10)
+
+    def found(index: LanceIndex) -> list[list[int]]:
+        return [[int(one.sample.name) - removed for one in near] for near in index.search(queries, 10)]
+
+    index = LanceIndex(approximate_from=4000, probes=1, location=place, dim=64)
+    index.add(embeddings(vectors))
+    index.delete([str(row) for row in range(removed)])
+    index = LanceIndex(approximate_from=approximate_from, probes=1, location=place)
+    if not removed:
+        assert found(LanceIndex(approximate_from=4000, probes=1, location=place)) != wanted.tolist()
+    assert found(index) == wanted.tolist()
+
+
 def test_it_is_found_again_with_what_made_it(tmp_path: Path) -> None:
     place = str(tmp_path / "index")
     LanceIndex(location=place, dim=8, made={"model": '"osnet"', "reidctl.model": "here"}).add(example_embeddings(9, 8))

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reidctl.errors import ExistsError
+from reidctl.files import only_writer
 from reidctl.types import Sample
 from reidctl_ray.cluster import failure, require_room
 from reidctl_ray.shards import Shards, Task
@@ -46,15 +48,20 @@ def embed_on_cluster(
     """Embed samples into shards of about `rows` in `task.folder`, in their order, on the cluster this process is in.
 
     Shards that an earlier call finished are kept. progress takes how many images more are done. ConfigError where the
-    pool does not fit into the cluster, ExistsError where the folder holds something else, InputError for an image that
-    cannot be read; what was finished is kept.
+    pool does not fit into the cluster, ExistsError where the folder holds something else or another call writes there,
+    InputError for an image that cannot be read; what was finished is kept.
     """
     require_room(pool.actors, pool.cpus, pool.gpus)
-    shards = Shards(task, samples, rows, force=force)
+    if task.folder.is_file():
+        raise ExistsError(f"{task.folder} is a file", "shards go into a folder: name another")
+    with only_writer(task.folder):
+        return _embed_on_cluster(task, Shards(task, samples, rows, force=force), pool, progress or (lambda _: None))
+
+
+def _embed_on_cluster(task: Task, shards: Shards, pool: Pool, report: Callable[[int], None]) -> Embedded:
     pending = [shard for shard in range(shards.count) if shards.finished_rows(shard) is None]
     kept = sorted(set(range(shards.count)) - set(pending))
     skipped = [path for shard in kept for path in (shards.missing(shard) if task.skip_bad else [])]
-    report = progress or (lambda _: None)
     report(sum(len(shards.samples(shard)) for shard in kept))
     for shard, left_out in _answers(task, shards, pending, pool):
         skipped += left_out

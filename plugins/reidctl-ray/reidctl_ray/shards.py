@@ -83,8 +83,6 @@ class Shards:
 
     def _take_over(self, force: bool) -> None:
         folder, job = self._task.folder, self._job()
-        if folder.is_file():
-            raise ExistsError(f"{folder} is a file", "shards go into a folder: name another")
         record = folder / JOB
         if record.is_file():
             begun = _read(record)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
 from PIL import Image
 
 SIZE = (128, 64)
@@ -20,6 +19,8 @@ PEOPLE, CAMERAS, SHOTS = 8, 3, 6
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
     """Ray with two cores, each for one worker process."""
+    import ray
+
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()

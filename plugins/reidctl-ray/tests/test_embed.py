@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from reidctl.cli.targets import listed_samples, made_by, open_model
 from reidctl.errors import ConfigError, ExistsError, InputError
+from reidctl.files import only_writer
 from reidctl_ray.embedding import Embedded, Pool, embed_on_cluster
 from reidctl_ray.shards import Task
 from reidctl_ray.worker import heard, told
@@ -102,6 +103,20 @@ def test_a_folder_with_other_files_is_left_alone(cluster: None, images: Path, tm
     with pytest.raises(ExistsError, match="holds other files"):
         embed_on_cluster(task_for(tmp_path), listed_samples(images), BATCH, Pool(1), force=True)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_folder_that_another_call_writes_into_is_left_alone(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reidctl_ray.embedding.require_room", lambda *_: None)
+    for name in ("job.json", "000000.parquet"):
+        (tmp_path / name).write_text("{}")
+    with only_writer(tmp_path), pytest.raises(ExistsError, match="another process is writing there"):
+        embed_on_cluster(task_for(tmp_path), listed_samples(images), BATCH, Pool(1), force=True)
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"{}"}
+    (tmp_path / "file").touch()
+    with pytest.raises(ExistsError, match="is a file"):
+        embed_on_cluster(task_for(tmp_path / "file"), listed_samples(images), BATCH, Pool(1))
 
 
 def test_an_unreadable_image_is_named_or_left_out(cluster: None, images: Path, tmp_path: Path) -> None:
