@@ -228,7 +228,7 @@ def test_while_a_run_goes_on_no_other_one_is_let_into_its_folder(runs: Path) -> 
 
     config = tiny_config(runs, train_epochs=1)
     train(config, observer=Crowd())
-    assert len(refused) == plan(config).steps
+    assert len(refused) == dry_run(config)[0].steps
     assert len(RunFolder(runs / "tiny").rows()) == 1
     train(config, exist_ok=True)
 
