@@ -93,7 +93,7 @@ def test_a_pair_that_moves_embeddings_too_far_is_not_written(
     honest = exporting.quantized
 
     def wrong(graph: object, info: ArtefactInfo, *rest: object) -> object:
-        return honest(graph, info.model_copy(update={"pixels": "normalized"}), *rest)  # type: ignore[arg-type]
+        return honest(graph, info.model_copy(update={"pixels": "raw"}), *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(exporting, "quantized", wrong)
     with pytest.raises(CheckFailed, match="what was exported is not the same network"):
