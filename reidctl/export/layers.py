@@ -10,6 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from reidctl.types import Float32
 
+PASSING = ("MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+"""Operations that choose or arrange values, so that what was quantised stays so."""
+
 
 def quantized_layers(graph: Any) -> list[str]:
     """Names of the operations with an input of 256 levels, in the order of computation.
@@ -20,10 +23,18 @@ def quantized_layers(graph: Any) -> list[str]:
 
 
 def take_back(graph: Any, plain: Any, names: Iterable[str]) -> None:
-    """Give the named layers of a quantised graph, in place, the inputs and biases that they have in the plain one."""
+    """Give the named layers of a quantised graph, in place, the inputs and biases that they have in the plain one.
+
+    Layers whose maps are not quantised any more, those behind a named reshape too, get their weights back as well.
+    OpenVINO would compute these anew from 8 bits each time that it opens the file, and with several streams it now and
+    then takes those of one layer for another's.
+    """
     ops, before = _by_name(graph), _by_name(plain)
     for name in names:
         for port, exact in list(_exact_inputs(ops[name], before)):
+            port.replace_source_output(exact)
+    for op in ops.values():
+        for port, exact in list(_exact_weights(op, before)):
             port.replace_source_output(exact)
 
 
@@ -72,20 +83,49 @@ def _exact_inputs(op: Any, before: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
 
     before: the operations of the plain graph, by name.
     """
-    from openvino import opset13 as operations
-
     for port in op.inputs():
         if quantizer := _quantizer(port):
             yield port, quantizer.input_value(0)
+    yield from _exact_bias(op, before)
+
+
+def _exact_weights(op: Any, before: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """The weights of a layer that were quantised though its maps are not, and its bias; each with the exact source."""
+    original = before.get(op.get_friendly_name())
+    if original is None:
+        return
+    for port, place in zip(op.inputs(), original.inputs(), strict=True):
+        exact = _constant(place)
+        if exact and not _constant(port) and not any(map(_brings_quantized, op.inputs())):
+            yield port, exact
+            yield from _exact_bias(op, before)
+
+
+def _exact_bias(op: Any, before: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
     for taker in op.output(0).get_target_inputs():
         bias = taker.get_node()
         original = before.get(bias.get_friendly_name())
         if original is None or bias.get_type_name() != "Add":
             continue
         for port, place in zip(bias.inputs(), original.inputs(), strict=True):
-            constant = place.get_source_output().get_node()
-            if constant.get_type_name() == "Constant":
-                yield port, operations.constant(constant.data).output(0)
+            if exact := _constant(place):
+                yield port, exact
+
+
+def _constant(port: Any) -> Any:
+    """A copy of the constant that feeds an input, else None."""
+    from openvino import opset13 as operations
+
+    node = port.get_source_output().get_node()
+    return operations.constant(node.data).output(0) if node.get_type_name() == "Constant" else None
+
+
+def _brings_quantized(port: Any) -> bool:
+    """Whether what an input takes was quantised, if only before it was reshaped."""
+    node = port.get_source_output().get_node()
+    while node.get_type_name() in PASSING:
+        node = node.input_value(0).get_node()
+    return bool(node.get_type_name() == "FakeQuantize")
 
 
 def _by_name(graph: Any) -> dict[str, Any]:

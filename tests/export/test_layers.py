@@ -80,3 +80,25 @@ def test_damage_is_the_error_that_is_gone_without_a_layer(inputs: np.ndarray) ->
     assert found["first"] == pytest.approx(error("first", "second") - error("second"), rel=1e-3, abs=1e-6)
     assert found["second"] == pytest.approx(error("first", "second") - error("first"), rel=1e-3)
     assert found["second"] > 0
+
+
+def behind_a_reshape(rough: bool) -> openvino.Model:
+    """A product of maps quantised before a reshape, and of weights in 8 bits to be scaled, as NNCF leaves them."""
+    x = operations.parameter([2, 2, 2], np.float32, name="x")
+    flat = operations.reshape(quantize(x, 32) if rough else x, operations.constant([2, 4]), False)
+    flat.set_friendly_name("flat")
+    eighths = operations.convert(operations.constant(np.rint(FIRST * 8).astype(np.int8)), "f32")
+    weights = operations.multiply(eighths, np.float32(1 / 8)) if rough else operations.constant(FIRST)
+    product = operations.matmul(flat, weights, False, False)
+    product.set_friendly_name("product")
+    return openvino.Model([operations.result(operations.relu(product))], [x])
+
+
+@pytest.mark.parametrize("back", [[], ["flat"]])
+def test_weights_are_exact_again_where_nothing_is_quantised_before_them(inputs: np.ndarray, back: list[str]) -> None:
+    mixed = behind_a_reshape(rough=True)
+    take_back(mixed, behind_a_reshape(rough=False), back)
+    weights = FIRST if back else np.rint(FIRST * 8) / 8
+    wanted = np.maximum((inputs if back else rounded(inputs, 32)) @ weights, 0)
+    np.testing.assert_allclose(computed(mixed, inputs.reshape(2, 2, 2)), wanted, rtol=1e-4, atol=1e-5)
+    assert ("Convert" in {op.get_type_name() for op in mixed.get_ordered_ops()}) == (not back)
