@@ -92,12 +92,11 @@ def _exact_inputs(op: Any, before: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
 def _exact_weights(op: Any, before: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
     """The weights of a layer that were quantised though its maps are not, and its bias; each with the exact source."""
     original = before.get(op.get_friendly_name())
-    if original is None:
+    if original is None or any(map(_brings_quantized, op.inputs())):
         return
     for port, place in zip(op.inputs(), original.inputs(), strict=True):
-        exact = _constant(place)
-        if exact and not _constant(port) and not any(map(_brings_quantized, op.inputs())):
-            yield port, exact
+        if _is_constant(place) and not _is_constant(port):
+            yield port, _copy(place)
             yield from _exact_bias(op, before)
 
 
@@ -108,16 +107,19 @@ def _exact_bias(op: Any, before: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
         if original is None or bias.get_type_name() != "Add":
             continue
         for port, place in zip(bias.inputs(), original.inputs(), strict=True):
-            if exact := _constant(place):
-                yield port, exact
+            if _is_constant(place):
+                yield port, _copy(place)
 
 
-def _constant(port: Any) -> Any:
-    """A copy of the constant that feeds an input, else None."""
+def _is_constant(port: Any) -> bool:
+    return bool(port.get_source_output().get_node().get_type_name() == "Constant")
+
+
+def _copy(port: Any) -> Any:
+    """The output of a new constant like the one that feeds an input."""
     from openvino import opset13 as operations
 
-    node = port.get_source_output().get_node()
-    return operations.constant(node.data).output(0) if node.get_type_name() == "Constant" else None
+    return operations.constant(port.get_source_output().get_node().data).output(0)
 
 
 def _brings_quantized(port: Any) -> bool:
