@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from reidctl.errors import ConfigError, PluginError, nearest
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 Path = tuple[str | int, ...]
@@ -23,6 +24,8 @@ _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=Fal
 
 _WORDS = {
     "Input ": "",
+    "Tuple should": "should",
+    " after validation": "",
     "a valid array": "a list",
     "an object": "keys and values",
     "a valid i": "an i",
@@ -94,7 +97,7 @@ def _problem(
     value = details["input"]
     shown = "" if isinstance(value, dict) else f" (got {short(value)})"
     near = nearest(value, _choices(details)) if isinstance(value, str) else None
-    hint = f"did you mean '{near}'?" if near else None
+    hint = f"did you mean '{near}'?" if near else _meaning(model, path)
     return Problem(path, f"{message[:1].lower()}{message[1:]}{shown}", hint, details["type"] == "string_type")
 
 
@@ -143,8 +146,22 @@ def short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+def _meaning(model: type[BaseModel], path: Path) -> str | None:
+    """What the key at `path` below `model` is for and what it is where nobody says, as far as the model tells."""
+    *head, key = [part for part in path if isinstance(part, str)] or [""]
+    field = _fields_at(model, tuple(head)).get(key)
+    if field is None or not field.description:
+        return None
+    default = f"; {short(field.default)} by default" if isinstance(field.default, str | int | float) else ""
+    return f"{key} is for: {field.description}{default}"
+
+
 def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
     """The keys that the record at `path` below `model` may have."""
+    return list(_fields_at(model, path))
+
+
+def _fields_at(model: type[BaseModel], path: Path) -> dict[str, FieldInfo]:
     here: Any = model
     for part in path:
         if isinstance(part, int):
@@ -152,9 +169,9 @@ def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
         field = here.model_fields.get(part)
         found = list(models_in(field.annotation)) if field is not None else []
         if not found:
-            return []
+            return {}
         here = found[0]
-    return list(here.model_fields)
+    return dict(here.model_fields)
 
 
 def models_in(annotation: Any) -> Iterable[type[BaseModel]]:

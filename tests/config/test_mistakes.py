@@ -134,12 +134,27 @@ ANY = st.recursive(
         ("data.workers=many", "data.workers: should be an integer or 'auto' (got \"many\")"),
         ("data.workers=-1", "data.workers: should be greater than or equal to 0 or 'auto' (got -1)"),
         ("train.compile=maybe", "train.compile: should be a boolean or 'auto' (got \"maybe\")"),
+        ("losses=[]", "losses: should have at least 1 item, not 0 (got [])"),
     ],
 )
-def test_what_is_none_of_several_kinds_is_one_problem(line: str, message: str) -> None:
+def test_what_is_wrong_is_told_in_one_plain_sentence(line: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(sets=[line])
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("train.epochs=many", "epochs is for: passes over the sampler; 60 by default"),
+        ("data.sources.0=3", "sources is for: data sets to train on"),
+        ("losses=[]", "losses is for: losses whose weighted sum is minimised"),
+    ],
+)
+def test_a_wrong_value_is_told_what_its_key_is_for(line: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(sets=[line])
+    assert caught.value.hint == hint
 
 
 @given(st.data())
