@@ -85,10 +85,12 @@ class _Uses:
             hook.remove()
 
     def _see(self, module: nn.Module, _: Any, output: Any) -> None:
+        # Of one image, layers that streams share see one a stream, whether in one batch or in several.
+        times = output.shape[0] if isinstance(output, Tensor) else 1
         if isinstance(module, nn.BatchNorm2d):
-            self.folded_parameters += module.num_features
+            self.folded_parameters += times * module.num_features
         elif not isinstance(module, nn.BatchNorm1d):
-            self.folded_parameters += sum(parameter.numel() for parameter in module.parameters(recurse=False))
+            self.folded_parameters += times * sum(parameter.numel() for parameter in module.parameters(recurse=False))
         if module in self._names and isinstance(output, Tensor) and output.ndim == 4:
             _, channels, height, width = output.shape
             self.feature_maps[self._names[module]] = (channels, height, width)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from reidctl.models.gates import ChannelGate, aggregate
+from reidctl.models.gates import ChannelGate, Gate, aggregate
 from reidctl.models.layers import Conv1x1, Conv1x1Linear, InstanceNorm, LightConv3x3
 
 
@@ -23,7 +23,7 @@ class OSBlock(nn.Module):
         in_channels: int,
         out_channels: int,
         *,
-        gate: Callable[[int], nn.Module] = ChannelGate,
+        gate: Callable[[int], Gate] = ChannelGate,
         dropout: nn.Module | None = None,
         instance_norm: bool = False,
     ) -> None:

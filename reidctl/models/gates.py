@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from functools import reduce
 
 import torch
 from torch import Tensor, nn
 
 
-class ChannelGate(nn.Module):
+class Gate(nn.Module, ABC):
+    """Scales every channel of a map by a weight that depends on the means of its channels: [B, C, h, w] -> same."""
+
+    @abstractmethod
+    def weights(self, means: Tensor) -> Tensor:
+        """The weights of the channels, from their spatial means, each image on its own: [B, C, 1, 1] -> same."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps * self.weights(_means(maps))
+
+
+class ChannelGate(Gate):
     """Squeeze-and-excitation gate of OSNet's unified aggregation. Paper: https://arxiv.org/abs/1905.00953, section 3.2.
 
-    [B, C, h, w] -> [B, C, h, w], scaled per image and channel by sigmoid(fc2(relu(fc1(spatial mean)))).
+    The weights are sigmoid(fc2(relu(fc1(means)))).
     The hidden layer has C // 16 channels, so channels is 16 or more.
     """
 
@@ -22,9 +34,8 @@ class ChannelGate(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.fc2 = nn.Conv2d(channels // 16, channels, 1)
 
-    def forward(self, maps: Tensor) -> Tensor:
-        hidden = self.relu(self.fc1(maps.mean((2, 3), keepdim=True)))
-        return maps * torch.sigmoid(self.fc2(hidden))
+    def weights(self, means: Tensor) -> Tensor:
+        return torch.sigmoid(self.fc2(self.relu(self.fc1(means))))
 
 
 class GroupNorm(nn.GroupNorm):
@@ -34,13 +45,13 @@ class GroupNorm(nn.GroupNorm):
         return torch.group_norm(values, self.num_groups, self.weight, self.bias, self.eps)
 
 
-class LCTGate(nn.Module):
+class LCTGate(Gate):
     """Linear context transform: channels weighed by their normalised means. Paper: https://arxiv.org/abs/1909.03834.
 
-    [B, C, h, w] -> [B, C, h, w], scaled per image and channel by sigmoid(gamma·z + beta); z are the spatial means,
-    normalised within 16 groups of channels, a number that is halved until it divides C. gamma starts at 0, beta at 1:
-    at first every gate is sigmoid(1) = 0.731. With C = 16 a group is one channel, so z is 0 and the gate the same for
-    every image: in a batch of one too, where the original raises.
+    The weights are sigmoid(gamma·z + beta); z are the means, normalised within 16 groups of channels, a number that is
+    halved until it divides C. gamma starts at 0, beta at 1: at first every weight is sigmoid(1) = 0.731. With C = 16 a
+    group is one channel, so z is 0 and the weight the same for every image: in a batch of one too, where the original
+    raises.
     """
 
     def __init__(self, channels: int, eps: float = 1e-5) -> None:
@@ -52,10 +63,21 @@ class LCTGate(nn.Module):
         nn.init.zeros_(self.gn.weight)
         nn.init.ones_(self.gn.bias)
 
-    def forward(self, maps: Tensor) -> Tensor:
-        return maps * torch.sigmoid(self.gn(maps.mean((2, 3), keepdim=True)))
+    def weights(self, means: Tensor) -> Tensor:
+        return torch.sigmoid(self.gn(means))
 
 
-def aggregate(gate: Callable[[Tensor], Tensor], streams: Iterable[Tensor]) -> Tensor:
-    """The sum of the streams, each weighed by one shared gate, as OSNet unifies its scales."""
-    return reduce(torch.add, map(gate, streams))
+def aggregate(gate: Gate, streams: Iterable[Tensor]) -> Tensor:
+    """The sum of the streams, each weighed by one shared gate, as OSNet unifies its scales.
+
+    The gate sees the means of all streams as one batch: four small layers become one, and engines that fuse what is
+    done to single values into what is done to whole maps, and repeat it for every pixel, cannot.
+    """
+    maps = tuple(streams)
+    together = gate.weights(torch.cat([_means(stream) for stream in maps]))
+    weights = torch.split(together, [stream.shape[0] for stream in maps])
+    return reduce(torch.add, map(torch.mul, maps, weights))
+
+
+def _means(maps: Tensor) -> Tensor:
+    return maps.mean((2, 3), keepdim=True)

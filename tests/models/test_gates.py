@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reidctl.models.gates import ChannelGate, LCTGate, aggregate
+from reidctl.models.gates import ChannelGate, Gate, LCTGate, aggregate
 
 
 def lct_by_hand(maps: Tensor, gamma: Tensor, beta: Tensor, groups: int) -> Tensor:
@@ -69,8 +69,25 @@ def test_a_narrow_channel_gate_has_at_least_one_hidden_channel() -> None:
     assert [ChannelGate(channels).fc1.out_channels for channels in (16, 24, 32)] == [1, 1, 2]
 
 
+class Squared(Gate):
+    """Weighs every channel by its mean."""
+
+    def weights(self, means: Tensor) -> Tensor:
+        return means
+
+
 def test_streams_are_summed_after_the_gate() -> None:
-    double = nn.Identity()
     streams = [torch.full((1, 1, 1, 1), float(value)) for value in (1, 2, 3, 4)]
-    assert aggregate(double, streams).item() == 10
-    assert aggregate(lambda stream: stream**2, streams).item() == 1 + 4 + 9 + 16
+    assert aggregate(Squared(), streams).item() == 1 + 4 + 9 + 16
+
+
+@pytest.mark.parametrize("gate", [ChannelGate, LCTGate])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_streams_gated_together_are_those_gated_one_by_one(gate: type[Gate], batch: int) -> None:
+    torch.manual_seed(0)
+    weighing = gate(32).double()
+    for parameter in weighing.parameters():
+        nn.init.normal_(parameter)
+    streams = [torch.randn(batch, 32, 3, 2, dtype=torch.float64) for _ in range(4)]
+    together = aggregate(weighing, iter(streams))
+    assert torch.allclose(together, sum(weighing(stream) for stream in streams), rtol=1e-12)

@@ -6,10 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from reidctl.models.gates import ChannelGate, aggregate
+from reidctl.models.gates import ChannelGate, Gate, aggregate
 from reidctl.models.layers import Conv1x1, Conv1x1Linear, InstanceNorm, LightConv3x3
-
-Gate = Callable[[int], nn.Module]
 
 
 class LightConvStream(nn.Module):
@@ -39,7 +37,7 @@ class AINBlock(nn.Module):
         out_channels: int,
         *,
         instance_norm: bool,
-        gate: Gate = ChannelGate,
+        gate: Callable[[int], Gate] = ChannelGate,
         dropout: nn.Module | None = None,
     ) -> None:
         super().__init__()
