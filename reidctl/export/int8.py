@@ -10,6 +10,7 @@ import numpy as np
 
 from reidctl.data.images import load_array
 from reidctl.errors import ConfigError, InputError, MissingExtra
+from reidctl.export.layers import gates
 from reidctl.export.quiet import quiet
 from reidctl.types import ArtefactInfo, Sample
 
@@ -51,7 +52,8 @@ def quantized(graph: Any, info: ArtefactInfo, batch: int, samples: Sequence[Samp
     except ImportError as error:
         raise MissingExtra("INT8 needs NNCF, which is not installed", "pip install 'reidctl[int8]'") from error
     with quiet():
-        return nncf.quantize(graph, nncf.Dataset(batches), subset_size=len(batches))
+        aside = nncf.IgnoredScope(names=gates(graph))
+        return nncf.quantize(graph, nncf.Dataset(batches), subset_size=len(batches), ignored_scope=aside)
 
 
 def require_static(batch: int | str) -> int:

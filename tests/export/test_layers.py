@@ -7,7 +7,7 @@ import openvino
 import pytest
 from openvino import opset13 as operations
 
-from reidctl.export.layers import damage, quantized_layers, take_back
+from reidctl.export.layers import damage, gates, quantized_layers, take_back
 from reidctl.runtimes.engine import engine
 
 RNG = np.random.default_rng(0)
@@ -57,6 +57,25 @@ def inputs() -> np.ndarray:
 def test_layers_with_a_quantised_input_are_found() -> None:
     assert quantized_layers(graph(rough=True)) == ["first", "second"]
     assert quantized_layers(graph(rough=False)) == []
+
+
+def named(op: Any, name: str) -> Any:
+    op.set_friendly_name(name)
+    return op
+
+
+def test_gates_begin_behind_the_means_and_end_with_their_sigmoid() -> None:
+    x = operations.parameter([2, 4, 6, 5], np.float32, name="x")
+    swished = operations.multiply(x, named(operations.sigmoid(x), "swish"))
+    means = [named(operations.reduce_mean(map_, operations.constant([2, 3]), True), "mean") for map_ in (x, swished)]
+    together = named(operations.concat(means, 0), "concat")
+    kernel = operations.constant(RNG.standard_normal((4, 4, 1, 1)).astype(np.float32))
+    mixed = named(operations.convolution(together, kernel, [1, 1], [0, 0], [0, 0], [1, 1]), "convolution")
+    weights = named(operations.sigmoid(mixed), "sigmoid")
+    first, second = operations.split(weights, operations.constant(0), 2).outputs()
+    total = operations.add(operations.multiply(x, first), operations.multiply(swished, second))
+    model = openvino.Model([operations.result(total)], [x])
+    assert set(gates(model)) == {"concat", "convolution", "sigmoid"}
 
 
 @pytest.mark.parametrize("back", [[], ["first"], ["second"], ["first", "second"]])
