@@ -8,6 +8,7 @@ import numpy as np
 
 from reidctl.errors import InputError
 from reidctl.export.resize import resized
+from reidctl.runtimes.colours import reverse_colours
 from reidctl.types import ArtefactInfo
 
 Input = Literal["bgr", "rgb", "normalized", "u8-nhwc"]
@@ -39,17 +40,20 @@ def _taking_raw(graph: Any, info: ArtefactInfo, order: str) -> Any:
     from openvino.preprocess import ColorFormat, PrePostProcessor
 
     colours = {"bgr": ColorFormat.BGR, "rgb": ColorFormat.RGB}
+    turned = order != info.color_order and info.layout == "nchw" and reverse_colours(graph)
+    taken = order if turned else info.color_order
     steps = PrePostProcessor(graph)
     pictures = steps.input()
     pictures.tensor().set_element_type(Type.f32).set_layout(Layout(info.layout.upper()))
     pictures.tensor().set_color_format(colours[order])
     pictures.model().set_layout(Layout(info.layout.upper()))
     conversion = pictures.preprocess()
+    conversion.convert_color(colours[taken])
     if info.pixels == "normalized":
         # Mean and deviation are those of RGB, whatever order the network takes.
-        conversion.convert_color(ColorFormat.RGB)
-        conversion.mean([255 * value for value in info.image.mean]).scale([255 * value for value in info.image.std])
-    conversion.convert_color(colours[info.color_order])
+        values = 1 if taken == "rgb" else -1
+        conversion.mean([255 * value for value in info.image.mean][::values])
+        conversion.scale([255 * value for value in info.image.std][::values])
     return steps.build()
 
 

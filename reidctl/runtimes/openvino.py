@@ -12,6 +12,7 @@ from annotated_types import Ge
 from pydantic import Field
 
 from reidctl.errors import InputError
+from reidctl.runtimes.colours import reverse_colours
 from reidctl.runtimes.engine import engine, extend
 from reidctl.runtimes.foreign import Foreign
 from reidctl.runtimes.graph import embedding_output, explained, image_input, read_graph, read_info
@@ -191,19 +192,22 @@ def _taking_pictures(graph: Any, embedding: Any, info: ArtefactInfo) -> Any:
     from openvino import Layout, Model, Type
     from openvino.preprocess import ColorFormat, PrePostProcessor
 
-    steps = PrePostProcessor(Model([embedding], graph.get_parameters()))
+    graph = Model([embedding], graph.get_parameters())
+    turned = info.color_order == "bgr" and info.layout == "nchw" and reverse_colours(graph)
+    steps = PrePostProcessor(graph)
     pictures = steps.input()
     pictures.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC")).set_color_format(ColorFormat.RGB)
     pictures.model().set_layout(Layout(info.layout.upper()))
     conversion = pictures.preprocess()
-    if info.color_order == "bgr":
+    order = 1
+    if info.color_order == "bgr" and not turned:
         # Of bytes, for OpenVINO swaps colours slowly, and floats are four times as many.
         conversion.convert_color(ColorFormat.BGR)
+        order = -1
     if info.pixels == "normalized":
         conversion.convert_element_type(Type.f32)
-        turned = -1 if info.color_order == "bgr" else 1
-        conversion.mean([255 * value for value in info.image.mean][::turned])
-        conversion.scale([255 * value for value in info.image.std][::turned])
+        conversion.mean([255 * value for value in info.image.mean][::order])
+        conversion.scale([255 * value for value in info.image.std][::order])
     steps.output().tensor().set_element_type(Type.f32)
     return steps.build()
 

@@ -1,0 +1,99 @@
+"""The order of a network's colours, turned round in its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+CHANNELS = -3
+"""Axis of the channels from the end, of maps [B, C, h, w], weights [out, C, h, w], and a value a channel [C, 1, 1]."""
+
+ARITHMETIC = ("Add", "Convert", "Divide", "FakeQuantize", "Multiply", "Subtract")
+
+
+def reverse_colours(graph: Any) -> bool:
+    """Make a graph of pictures [B, 3, H, W] take their channels in the reverse order; whether that could be done.
+
+    Where only operations on single channels stand before the first convolution, its weights and their constants are
+    turned round, and an order that is turned there is left as it is. That costs nothing when it runs, while engines
+    take as long to turn a picture as for a layer. Embeddings differ in their last digits, because products are summed
+    in another order. Where anything else stands there the graph stays as it is.
+    """
+    try:
+        constants, turns = _found(graph.inputs[0])
+    except _Elsewhere:
+        return False
+    for port in constants:
+        _turn(port)
+    for turn in turns:
+        turn.output(0).replace(turn.input_value(0))
+    return True
+
+
+class _Elsewhere(Exception):
+    """Something that channels cannot be followed through."""
+
+
+def _found(pictures: Any) -> tuple[list[Any], list[Any]]:
+    """The inputs whose constants are in the order of the channels, and the operations that turn the channels round."""
+    constants: list[Any] = []
+    turns: list[Any] = []
+    ahead = [pictures]
+    while ahead:
+        output = ahead.pop()
+        for port in output.get_target_inputs():
+            op, kind = port.get_node(), port.get_node().get_type_name()
+            if kind == "Gather" and _is_turn(op):
+                turns.append(op)
+            elif kind == "Convolution" and port.get_index() == 0:
+                constants += _of_channels(op.input(1))
+            elif kind in ARITHMETIC or (kind == "MVN" and _is_of_single_channels(op)):
+                for other in op.inputs():
+                    if other.get_index() != port.get_index():
+                        constants += _of_channels(other)
+                ahead.append(op.output(0))
+            elif kind != "ShapeOf":
+                raise _Elsewhere
+    return constants, turns
+
+
+def _of_channels(port: Any) -> Iterator[Any]:
+    """The inputs at or before this one whose constants have a value, or more, for each channel."""
+    source = port.get_source_output()
+    node, shape = source.get_node(), list(source.get_partial_shape())
+    if len(shape) < -CHANNELS or shape[CHANNELS] == 1:
+        return
+    if node.get_type_name() == "Constant" and list(node.data.shape) == shape:
+        yield port
+    elif node.get_type_name() in ARITHMETIC and len(source.get_target_inputs()) == 1:
+        for before in node.inputs():
+            yield from _of_channels(before)
+    else:
+        raise _Elsewhere
+
+
+def _turn(port: Any) -> None:
+    from openvino import op
+
+    old = port.get_source_output().get_node()
+    new = op.Constant(np.ascontiguousarray(np.flip(old.data, CHANNELS)))
+    new.set_friendly_name(old.get_friendly_name())
+    port.replace_source_output(new.output(0))
+
+
+def _is_turn(gather: Any) -> bool:
+    indices, axis = (gather.input_value(place).get_node() for place in (1, 2))
+    if {indices.get_type_name(), axis.get_type_name()} != {"Constant"}:
+        return False
+    rank = len(gather.input_value(0).get_partial_shape())
+    return indices.data.ravel().tolist() == [2, 1, 0] and axis.data.item() % rank == rank + CHANNELS
+
+
+def _is_of_single_channels(mvn: Any) -> bool:
+    """Whether it normalises rows and columns alone."""
+    axes, rank = mvn.input_value(1).get_node(), len(mvn.output(0).get_partial_shape())
+    return axes.get_type_name() == "Constant" and rank + CHANNELS not in {
+        int(axis) % rank for axis in axes.data.ravel()
+    }
