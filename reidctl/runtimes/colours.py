@@ -88,7 +88,7 @@ def _is_turn(gather: Any) -> bool:
     if {indices.get_type_name(), axis.get_type_name()} != {"Constant"}:
         return False
     rank = len(gather.input_value(0).get_partial_shape())
-    return indices.data.ravel().tolist() == [2, 1, 0] and axis.data.item() % rank == rank + CHANNELS
+    return indices.data.ravel().tolist() == [2, 1, 0] and int(axis.data.item()) % rank == rank + CHANNELS
 
 
 def _is_of_single_channels(mvn: Any) -> bool:
