@@ -10,7 +10,7 @@ import numpy as np
 
 from reidctl.data.images import load_array
 from reidctl.errors import ConfigError, InputError, MissingExtra
-from reidctl.export.layers import gates
+from reidctl.export.layers import best_in_float
 from reidctl.export.quiet import quiet
 from reidctl.types import ArtefactInfo, Sample
 
@@ -52,7 +52,7 @@ def quantized(graph: Any, info: ArtefactInfo, batch: int, samples: Sequence[Samp
     except ImportError as error:
         raise MissingExtra("INT8 needs NNCF, which is not installed", "pip install 'reidctl[int8]'") from error
     with quiet():
-        aside = nncf.IgnoredScope(names=gates(graph))
+        aside = nncf.IgnoredScope(names=best_in_float(graph))
         return nncf.quantize(graph, nncf.Dataset(batches), subset_size=len(batches), ignored_scope=aside)
 
 

@@ -14,6 +14,9 @@ PASSING = ("MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 """Operations that choose or arrange values, so that what was quantised stays so."""
 
 
+SLIGHT = ("Multiply", "ReduceMean")
+
+
 def quantized_layers(graph: Any) -> list[str]:
     """Names of the operations with an input of 256 levels, in the order of computation.
 
@@ -22,11 +25,21 @@ def quantized_layers(graph: Any) -> list[str]:
     return [op.get_friendly_name() for op in graph.get_ordered_ops() if any(_quantizer(port) for port in op.inputs())]
 
 
+def best_in_float(graph: Any) -> list[str]:
+    """Names of the operations that 8 bits make no faster: gates, depthwise convolutions, means and products of maps.
+
+    They compute little of what they read, a depthwise convolution as many products an instruction as in float32, so
+    that to round for them costs more than it saves, and accuracy on top.
+    """
+    slight = (op for op in graph.get_ordered_ops() if op.get_type_name() in SLIGHT or _is_depthwise(op))
+    return list(dict.fromkeys([*gates(graph), *(op.get_friendly_name() for op in slight)]))
+
+
 def gates(graph: Any) -> list[str]:
     """Names of the operations that make gates of the means of maps, [B, C, 1, 1] at their sigmoid; shapes are static.
 
     They cost nothing, and 8 bits of what all pixels are multiplied by cost accuracy. NNCF knows a gate by the exact
-    order of its layers, and not those that several maps share.
+    order of its layers, and not one that several maps share.
     """
     found: dict[str, None] = {}
     for sigmoid in graph.get_ordered_ops():
@@ -130,6 +143,11 @@ def _exact_bias(op: Any, before: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
         for port, place in zip(bias.inputs(), original.inputs(), strict=True):
             if _is_constant(place):
                 yield port, _copy(place)
+
+
+def _is_depthwise(op: Any) -> bool:
+    """Whether it convolves every channel on its own: weights [C, 1, 1, h, w]."""
+    return op.get_type_name() == "GroupConvolution" and list(op.input_value(1).get_shape())[1:3] == [1, 1]
 
 
 def _elements(output: Any) -> int:

@@ -81,7 +81,7 @@ def test_a_published_network_keeps_its_accuracy(real_data: Path, tmp_path: Path)
     assert embedder.info.precision == "int8"
     found = evaluate(embed(embedder, data.query), embed(embedder, data.gallery))
     assert found.cmc[1] > 0.925
-    assert found.mAP > 0.88
+    assert found.mAP > 0.885
 
 
 @pytest.mark.slow

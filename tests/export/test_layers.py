@@ -7,7 +7,7 @@ import openvino
 import pytest
 from openvino import opset13 as operations
 
-from reidctl.export.layers import damage, gates, quantized_layers, take_back
+from reidctl.export.layers import best_in_float, damage, gates, quantized_layers, take_back
 from reidctl.runtimes.engine import engine
 
 RNG = np.random.default_rng(0)
@@ -76,6 +76,20 @@ def test_gates_begin_behind_the_means_and_end_with_their_sigmoid() -> None:
     total = operations.add(operations.multiply(x, first), operations.multiply(swished, second))
     model = openvino.Model([operations.result(total)], [x])
     assert set(gates(model)) == {"concat", "convolution", "sigmoid"}
+
+
+def test_of_convolutions_those_of_single_channels_stay_in_float() -> None:
+    x = operations.parameter([1, 4, 6, 5], np.float32, name="x")
+    one, two = (operations.constant(np.ones(shape, np.float32)) for shape in ((4, 1, 1, 3, 3), (2, 2, 2, 3, 3)))
+    around = [1, 1], [1, 1], [1, 1], [1, 1]
+    depthwise = named(operations.group_convolution(x, one, *around), "depthwise")
+    grouped = named(operations.group_convolution(depthwise, two, *around), "grouped")
+    scaled = named(operations.multiply(grouped, depthwise), "product")
+    dense = named(
+        operations.convolution(scaled, operations.constant(np.ones((3, 4, 1, 1), np.float32)), *around), "dense"
+    )
+    mean = named(operations.reduce_mean(dense, operations.constant([2, 3]), True), "mean")
+    assert set(best_in_float(openvino.Model([operations.result(mean)], [x]))) == {"depthwise", "product", "mean"}
 
 
 @pytest.mark.parametrize("back", [[], ["first"], ["second"], ["first", "second"]])
