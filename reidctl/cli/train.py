@@ -203,7 +203,7 @@ class Watcher:
         )
         output.note(
             f"train: {train['images']:,} images, {train['identities']:,} identities, {train['cameras']} cameras; "
-            f"epochs: {plan.epochs}, of {plan.steps:,} steps each"
+            f"epochs: {plan.epochs}, the first of {plan.steps:,} steps"
         )
         output.note(plan.course)
         for name, rows in plan.targets.items():

@@ -80,7 +80,9 @@ def _records(base: Path, people: Path, part: str, pattern: re.Pattern[str], repo
             continue
         match = pattern.search("/".join(rest))
         if match is None or not match["camera"]:
-            what = f"'{'/'.join(rest)}' tells no camera by the pattern {pattern.pattern}"
+            usual = pattern.pattern == C1_CAM1_CAMERA1
+            how = "as c1, cam1 or camera_1 do" if usual else f"by the pattern {pattern.pattern}"
+            what = f"'{'/'.join(rest)}' tells no camera {how}"
             hint = "say where the camera stands, e.g. camera: '{camera}_*.jpg'"
             report(Problem("misnamed", str(path), what, hint))
             continue

@@ -128,7 +128,8 @@ def _course(config: RunConfig) -> str:
     ]
     if config.data.targets:
         every = {0: "at the end", 1: "every epoch"}
-        when = every.get(train.eval_every, f"every {train.eval_every} epochs")
+        at_all = train.eval_every <= train.epochs
+        when = every.get(train.eval_every, f"every {train.eval_every} epochs" if at_all else "at the end")
         words.append(f"tested {when}, best by {train.best_metric}")
     return ", ".join(words)
 

@@ -33,10 +33,13 @@ def test_a_dry_run_shows_data_and_plan_and_writes_nothing(cli: Cli, sets: list[s
     assert result.code == 0, result.err
     assert "ok: one step taken, loss" in result.out
     assert "train: 36 images, 6 identities, 2 cameras" in result.err
-    assert (
-        "amsgrad, lr 0.0015 cosine, batches of 8 × 2, f32, EMA 0.99, tested every 5 epochs, best by mAP" in result.err
-    )
+    assert "amsgrad, lr 0.0015 cosine, batches of 8 × 2, f32, EMA 0.99, tested at the end, best by mAP" in result.err
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_plan_says_how_often_a_run_is_tested(cli: Cli, sets: list[str]) -> None:
+    result = cli("train", *sets, "--set", "train.epochs=5", "--set", "train.eval_every=3", "--dry-run")
+    assert "tested every 3 epochs, best by mAP" in result.err
 
 
 def test_the_learning_rate_is_searched_and_drawn_beside_no_run(cli: Cli, sets: list[str], tmp_path: Path) -> None:

@@ -163,7 +163,9 @@ def test_an_image_outside_of_a_persons_folder_is_misnamed(tmp_path: Path) -> Non
 
 
 def test_where_no_name_tells_a_camera_the_pattern_is_blamed(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no usable images.*'1\.jpg' tells no camera") as caught:
+    with pytest.raises(
+        InputError, match=r"no usable images.*'1\.jpg' tells no camera as c1, cam1 or camera_1 do"
+    ) as caught:
         _read(_tree(tmp_path, "ann/1.jpg", "ann/2.jpg"))
     assert "{camera}" in str(caught.value.hint)
 
