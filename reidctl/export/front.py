@@ -8,7 +8,7 @@ import numpy as np
 
 from reidctl.errors import InputError
 from reidctl.export.resize import resized
-from reidctl.runtimes.colours import reverse_colours
+from reidctl.runtimes.colours import Order, normalize, prefer
 from reidctl.types import ArtefactInfo
 
 Input = Literal["bgr", "rgb", "normalized", "u8-nhwc"]
@@ -25,7 +25,7 @@ def with_input(graph: Any, info: ArtefactInfo, wanted: Input) -> tuple[Any, Arte
         if info.pixels != "normalized":
             raise InputError("the ONNX file takes 0…255 and normalises inside", "choose --input bgr, rgb or u8-nhwc")
         return graph, info
-    order: Literal["bgr", "rgb"] = "rgb" if wanted == "rgb" else "bgr"
+    order: Order = "rgb" if wanted == "rgb" else "bgr"
     graph = _taking_raw(graph, info, order)
     said: dict[str, Any] = {"pixels": "raw", "color_order": order}
     if wanted == "u8-nhwc":
@@ -34,14 +34,13 @@ def with_input(graph: Any, info: ArtefactInfo, wanted: Input) -> tuple[Any, Arte
     return graph, info.model_copy(update=said)
 
 
-def _taking_raw(graph: Any, info: ArtefactInfo, order: str) -> Any:
+def _taking_raw(graph: Any, info: ArtefactInfo, order: Order) -> Any:
     """The graph for float32 0…255 in this order of colours: mean, deviation and order go inside."""
     from openvino import Layout, Type
     from openvino.preprocess import ColorFormat, PrePostProcessor
 
     colours = {"bgr": ColorFormat.BGR, "rgb": ColorFormat.RGB}
-    turned = order != info.color_order and info.layout == "nchw" and reverse_colours(graph)
-    taken = order if turned else info.color_order
+    taken = prefer(order, graph, info)
     steps = PrePostProcessor(graph)
     pictures = steps.input()
     pictures.tensor().set_element_type(Type.f32).set_layout(Layout(info.layout.upper()))
@@ -50,10 +49,7 @@ def _taking_raw(graph: Any, info: ArtefactInfo, order: str) -> Any:
     conversion = pictures.preprocess()
     conversion.convert_color(colours[taken])
     if info.pixels == "normalized":
-        # Mean and deviation are those of RGB, whatever order the network takes.
-        values = 1 if taken == "rgb" else -1
-        conversion.mean([255 * value for value in info.image.mean][::values])
-        conversion.scale([255 * value for value in info.image.std][::values])
+        normalize(conversion, info.image, taken)
     return steps.build()
 
 

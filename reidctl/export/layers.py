@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 PASSING = ("MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 """Operations that choose or arrange values, so that what was quantised stays so."""
 
-
 SLIGHT = ("Multiply", "ReduceMean")
+"""Operations that compute next to nothing of what they read."""
 
 
 def quantized_layers(graph: Any) -> list[str]:
@@ -36,14 +37,15 @@ def best_in_float(graph: Any) -> list[str]:
 
 
 def gates(graph: Any) -> list[str]:
-    """Names of the operations that make gates of the means of maps, [B, C, 1, 1] at their sigmoid; shapes are static.
+    """Names of the operations that make gates of the means of maps, [B, C, 1, 1] at their sigmoid.
 
     They cost nothing, and 8 bits of what all pixels are multiplied by cost accuracy. NNCF knows a gate by the exact
     order of its layers, and not one that several maps share.
     """
     found: dict[str, None] = {}
-    for sigmoid in graph.get_ordered_ops():
-        if sigmoid.get_type_name() != "Sigmoid" or list(sigmoid.output(0).get_shape())[2:] != [1, 1]:
+    for sigmoid in (op for op in graph.get_ordered_ops() if op.get_type_name() == "Sigmoid"):
+        weights = sigmoid.output(0).get_partial_shape()
+        if weights.is_dynamic or list(weights)[2:] != [1, 1]:
             continue
         most, ahead = _elements(sigmoid.output(0)), [sigmoid]
         while ahead:
@@ -150,8 +152,10 @@ def _is_depthwise(op: Any) -> bool:
     return op.get_type_name() == "GroupConvolution" and list(op.input_value(1).get_shape())[1:3] == [1, 1]
 
 
-def _elements(output: Any) -> int:
-    return int(np.prod(output.get_shape()))
+def _elements(output: Any) -> float:
+    """How many values it has; no end of them where that is not known."""
+    shape = output.get_partial_shape()
+    return math.inf if shape.is_dynamic else math.prod(shape.to_shape())
 
 
 def _is_constant(port: Any) -> bool:

@@ -1,16 +1,34 @@
-"""The order of a network's colours, turned round in its weights."""
+"""The order of colours that a graph takes, and its mean and deviation in that order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from reidctl.types import ArtefactInfo, ImageSpec
+
+Order = Literal["rgb", "bgr"]
 
 CHANNELS = -3
 """Axis of the channels from the end, of maps [B, C, h, w], weights [out, C, h, w], and a value a channel [C, 1, 1]."""
 
 ARITHMETIC = ("Add", "Convert", "Divide", "FakeQuantize", "Multiply", "Subtract")
+
+
+def prefer(order: Order, graph: Any, info: ArtefactInfo) -> Order:
+    """The order of colours that a graph takes, after it was made to take this one where its weights allow it."""
+    turned = order != info.color_order and info.layout == "nchw" and reverse_colours(graph)
+    return order if turned else info.color_order
+
+
+def normalize(conversion: Any, image: ImageSpec, order: Order) -> None:
+    """Add to the steps before a graph what takes 0…255 in this order to mean and deviation, which are said of RGB."""
+    turn = 1 if order == "rgb" else -1
+    conversion.mean([255 * value for value in image.mean][::turn])
+    conversion.scale([255 * value for value in image.std][::turn])
 
 
 def reverse_colours(graph: Any) -> bool:
@@ -62,6 +80,8 @@ def _found(pictures: Any) -> tuple[list[Any], list[Any]]:
 def _of_channels(port: Any) -> Iterator[Any]:
     """The inputs at or before this one whose constants have a value, or more, for each channel."""
     source = port.get_source_output()
+    if source.get_partial_shape().rank.is_dynamic:
+        raise _Elsewhere
     node, shape = source.get_node(), list(source.get_partial_shape())
     if len(shape) < -CHANNELS or shape[CHANNELS] == 1:
         return

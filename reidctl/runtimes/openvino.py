@@ -12,7 +12,7 @@ from annotated_types import Ge
 from pydantic import Field
 
 from reidctl.errors import InputError
-from reidctl.runtimes.colours import reverse_colours
+from reidctl.runtimes.colours import normalize, prefer
 from reidctl.runtimes.engine import engine, extend
 from reidctl.runtimes.foreign import Foreign
 from reidctl.runtimes.graph import embedding_output, explained, image_input, read_graph, read_info
@@ -193,21 +193,18 @@ def _taking_pictures(graph: Any, embedding: Any, info: ArtefactInfo) -> Any:
     from openvino.preprocess import ColorFormat, PrePostProcessor
 
     graph = Model([embedding], graph.get_parameters())
-    turned = info.color_order == "bgr" and info.layout == "nchw" and reverse_colours(graph)
+    taken = prefer("rgb", graph, info)
     steps = PrePostProcessor(graph)
     pictures = steps.input()
     pictures.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC")).set_color_format(ColorFormat.RGB)
     pictures.model().set_layout(Layout(info.layout.upper()))
     conversion = pictures.preprocess()
-    order = 1
-    if info.color_order == "bgr" and not turned:
+    if taken == "bgr":
         # Of bytes, for OpenVINO swaps colours slowly, and floats are four times as many.
         conversion.convert_color(ColorFormat.BGR)
-        order = -1
     if info.pixels == "normalized":
         conversion.convert_element_type(Type.f32)
-        conversion.mean([255 * value for value in info.image.mean][::order])
-        conversion.scale([255 * value for value in info.image.std][::order])
+        normalize(conversion, info.image, taken)
     steps.output().tensor().set_element_type(Type.f32)
     return steps.build()
 

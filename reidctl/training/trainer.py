@@ -127,9 +127,8 @@ def _course(config: RunConfig) -> str:
         *([f"only {', '.join(train.open_layers)} for {train.fixbase_epochs} epochs"] if train.fixbase_epochs else []),
     ]
     if config.data.targets:
-        every = {0: "at the end", 1: "every epoch"}
-        at_all = train.eval_every <= train.epochs
-        when = every.get(train.eval_every, f"every {train.eval_every} epochs" if at_all else "at the end")
+        often = "every epoch" if train.eval_every == 1 else f"every {train.eval_every} epochs"
+        when = often if 0 < train.eval_every <= train.epochs else "at the end"
         words.append(f"tested {when}, best by {train.best_metric}")
     return ", ".join(words)
 

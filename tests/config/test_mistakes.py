@@ -128,6 +128,12 @@ ANY = st.recursive(
 )
 
 
+def refused(line: str) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        load_config(sets=[line])
+    return caught.value
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -138,9 +144,7 @@ ANY = st.recursive(
     ],
 )
 def test_what_is_wrong_is_told_in_one_plain_sentence(line: str, message: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        load_config(sets=[line])
-    assert str(caught.value) == message
+    assert str(refused(line)) == message
 
 
 @pytest.mark.parametrize(
@@ -152,9 +156,7 @@ def test_what_is_wrong_is_told_in_one_plain_sentence(line: str, message: str) ->
     ],
 )
 def test_a_wrong_value_is_told_what_its_key_is_for(line: str, hint: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        load_config(sets=[line])
-    assert caught.value.hint == hint
+    assert refused(line).hint == hint
 
 
 @given(st.data())
