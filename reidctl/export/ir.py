@@ -18,6 +18,7 @@ from reidctl.export.front import INPUTS, Input, with_input
 from reidctl.export.int8 import Quantization, quantized, require_static
 from reidctl.export.layers import quantized_layers
 from reidctl.export.negligible import drop_negligible
+from reidctl.export.rounding import scale_ahead
 from reidctl.export.verification import Verification
 from reidctl.files import replacing
 from reidctl.runtimes.graph import explained, image_input, read_graph, read_info, write_info
@@ -97,8 +98,11 @@ def _int8(
     plain = graph.clone()
     graph = quantized(graph, info, batch, calibration)
     if goal is None:
-        return graph, Quantization(layers=len(quantized_layers(graph)))
-    return meeting(goal, graph, plain, info, source, calibration)
+        quantization = Quantization(layers=len(quantized_layers(graph)))
+    else:
+        graph, quantization = meeting(goal, graph, plain, info, source, calibration)
+    scale_ahead(graph)
+    return graph, quantization
 
 
 def _require_choice(what: str, value: str, known: tuple[str, ...]) -> None:

@@ -78,6 +78,19 @@ def test_gates_begin_behind_the_means_and_end_with_their_sigmoid() -> None:
     assert set(gates(model)) == {"concat", "convolution", "sigmoid"}
 
 
+def test_sums_stay_in_float_where_everything_in_them_does() -> None:
+    maps = [operations.parameter([1, 4, 6, 5], np.float32, name=name) for name in "abcd"]
+    gated = [operations.multiply(map_, operations.constant(np.float32([[[[2]]]]))) for map_ in maps]
+    for name, op in zip("abcd", gated, strict=True):
+        op.set_friendly_name(f"gated {name}")
+    three = named(operations.add(named(operations.add(*gated[:2]), "two"), gated[2]), "three")
+    biased = named(operations.add(gated[3], operations.constant(np.float32([[[[1]]]]))), "biased")
+    normalized = named(operations.mvn(biased, operations.constant([2, 3]), True, 1e-5, "inside_sqrt"), "normalized")
+    mixed = named(operations.add(normalized, maps[0]), "mixed")
+    model = openvino.Model([operations.result(op) for op in (three, mixed)], maps)
+    assert set(best_in_float(model)) == {*(f"gated {name}" for name in "abcd"), "two", "three", "normalized"}
+
+
 def test_of_convolutions_those_of_single_channels_stay_in_float() -> None:
     x = operations.parameter([1, 4, 6, 5], np.float32, name="x")
     one, two = (operations.constant(np.ones(shape, np.float32)) for shape in ((4, 1, 1, 3, 3), (2, 2, 2, 3, 3)))
