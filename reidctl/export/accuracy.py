@@ -14,6 +14,7 @@ import numpy as np
 from reidctl.errors import CheckFailed
 from reidctl.export.int8 import Quantization, as_fed
 from reidctl.export.layers import damage, quantized_layers, take_back
+from reidctl.export.rounding import scale_ahead
 from reidctl.export.verification import embedded
 from reidctl.runtimes.graph import write_info
 from reidctl.types import ArtefactInfo, Embeddings, ReidData, Sample
@@ -53,6 +54,7 @@ def meeting(
     def candidate(count: int) -> Any:
         made = graph.clone()
         take_back(made, plain, worst[:count])
+        scale_ahead(made)
         return made
 
     def holds(count: int) -> bool:

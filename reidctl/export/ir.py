@@ -98,11 +98,9 @@ def _int8(
     plain = graph.clone()
     graph = quantized(graph, info, batch, calibration)
     if goal is None:
-        quantization = Quantization(layers=len(quantized_layers(graph)))
-    else:
-        graph, quantization = meeting(goal, graph, plain, info, source, calibration)
-    scale_ahead(graph)
-    return graph, quantization
+        scale_ahead(graph)
+        return graph, Quantization(layers=len(quantized_layers(graph)))
+    return meeting(goal, graph, plain, info, source, calibration)
 
 
 def _require_choice(what: str, value: str, known: tuple[str, ...]) -> None:

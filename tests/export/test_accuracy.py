@@ -83,6 +83,25 @@ def test_a_layer_that_costs_too_much_stays_in_floating_point(tmp_path: Path, peo
     assert any(op.get_type_name() == "FakeQuantize" for op in graph.get_ordered_ops())
 
 
+def test_a_candidate_is_judged_with_its_scales_where_the_file_has_them(
+    tmp_path: Path, people: ReidData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[str] = []
+
+    def embedded(model: Path, samples: Any) -> Any:
+        if model.suffix == ".xml":
+            judged.append(read_graph(model).get_friendly_name())
+        return _embed(model, tuple(samples), "cpu", None, 64)
+
+    monkeypatch.setattr(accuracy, "embedded", embedded)
+    monkeypatch.setattr(accuracy, "scale_ahead", lambda graph: graph.set_friendly_name("scaled"))
+    path = colour_onnx(tmp_path / "colour.onnx", (1, 3, HEIGHT, WIDTH), info=colour_info())
+    plain, rough = read_graph(path), read_graph(path)
+    roughened(rough, operation(rough, "MatMul").input(0))
+    graph, _ = meeting(Goal(people, 0.0), rough, plain, colour_info(precision="int8"), path, people.query)
+    assert [*judged, graph.get_friendly_name()] == ["scaled"] * 3
+
+
 def test_a_goal_that_no_choice_meets_is_exit_1_with_the_figures(tmp_path: Path, people: ReidData) -> None:
     """What is wrong here are the weights, not their levels."""
     shape = (1, 3, HEIGHT, WIDTH)

@@ -75,7 +75,7 @@ def test_a_recording_teaches_what_the_network_would_have_learned(
 
 
 def trained(precision: str, options: str, *, graphs: bool) -> tuple[dict[str, Tensor], Tensor]:
-    """Losses and statistics after some steps, the first of which only the head takes, and what weights gained in all.
+    """Losses, weights and statistics after some steps, the first of which only the head takes, and what weights gained.
 
     Steps are tiny: an untrained network's gradients are so steep that a difference of 1e-7 in its maps, such as
     between two algorithms of a convolution, is one of a third in its weights after four steps at a usual rate, and of
@@ -107,7 +107,7 @@ def trained(precision: str, options: str, *, graphs: bool) -> tuple[dict[str, Te
             found[f"loss {step}"] = run.step([batches[step % len(batches)]], 0, step, STEPS, RATE)
         run.batches.close()
     gained = [(value - before[name]).detach().double().flatten() for name, value in run.model.named_parameters()]
-    given = {**found, **dict(run.model.named_buffers())}
+    given = {**found, **run.model.state_dict()}
     return {name: value.cpu() for name, value in given.items()}, torch.cat(gained).cpu()
 
 
