@@ -17,6 +17,9 @@ PASSING = ("MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 SLIGHT = ("Multiply", "MVN", "ReduceMean")
 """Operations that compute next to nothing of what they read."""
 
+LIGHT = 2**17
+"""Weights of a matrix that are fetched from memory in float32 as fast as one row is rounded to 8 bits, about."""
+
 
 def quantized_layers(graph: Any) -> list[str]:
     """Names of the operations with an input of 256 levels, in the order of computation.
@@ -29,15 +32,17 @@ def quantized_layers(graph: Any) -> list[str]:
 def best_in_float(graph: Any) -> list[str]:
     """Names of the operations that 8 bits make no faster.
 
-    Gates, depthwise convolutions, means, products and normalisations of maps, and sums of such. They compute little of
-    what they read, a depthwise convolution as many products an instruction as in float32, so that to round for them
-    costs more than it saves, and accuracy on top: of a sum of four gated maps, seven times.
+    Gates, depthwise convolutions, means, products and normalisations of maps, sums of such, their maxima, which are
+    fewer to round, and small matrices that an image's vector is multiplied by. They compute little of what they read, a
+    depthwise convolution as many products an instruction as in float32, so that to round for them costs more than it
+    saves, and accuracy on top: of a sum of four gated maps, seven times, and of the embedding itself.
     """
     found = dict.fromkeys(gates(graph))
     for op in graph.get_ordered_ops():
-        sources = (source.get_node().get_friendly_name() for source in op.input_values())
-        sums = op.get_type_name() == "Add" and all(source in found for source in sources)
-        if sums or op.get_type_name() in SLIGHT or is_depthwise(op):
+        kind = op.get_type_name()
+        sums = kind == "Add" and all(source.get_node().get_friendly_name() in found for source in op.input_values())
+        maxima = kind == "MaxPool" and _behind(op).get_friendly_name() in found
+        if sums or maxima or kind in SLIGHT or is_depthwise(op) or _is_light(op):
             found[op.get_friendly_name()] = None
     return list(found)
 
@@ -156,6 +161,21 @@ def _exact_bias(op: Any, before: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
 def is_depthwise(op: Any) -> bool:
     """Whether it convolves every channel on its own: weights [C, 1, 1, h, w]."""
     return op.get_type_name() == "GroupConvolution" and list(op.input_value(1).get_shape())[1:3] == [1, 1]
+
+
+def _is_light(op: Any) -> bool:
+    """Whether it multiplies [B, C], one vector an image, by a small matrix."""
+    if op.get_type_name() != "MatMul" or len(op.input_value(0).get_partial_shape()) != 2:
+        return False
+    return _elements(op.input_value(1)) <= LIGHT
+
+
+def _behind(op: Any) -> Any:
+    """Where the values of its input come from, but for a bias and a ReLU."""
+    node = op.input_value(0).get_node()
+    while node.get_type_name() == "Relu" or (node.get_type_name() == "Add" and is_constant(node.input(1))):
+        node = node.input_value(0).get_node()
+    return node
 
 
 def _elements(output: Any) -> float:

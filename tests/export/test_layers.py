@@ -105,6 +105,37 @@ def test_of_convolutions_those_of_single_channels_stay_in_float() -> None:
     assert set(best_in_float(openvino.Model([operations.result(mean)], [x]))) == {"depthwise", "product", "mean"}
 
 
+def test_maxima_of_what_stays_in_float_are_rounded_and_not_what_they_are_of() -> None:
+    x = operations.parameter([1, 4, 6, 6], np.float32, name="x")
+    ahead = {
+        "normalized": operations.mvn(x, operations.constant([2, 3]), True, 1e-5, "inside_sqrt"),
+        "convolved": operations.convolution(
+            x, operations.constant(np.ones((4, 4, 1, 1), np.float32)), [1, 1], [0, 0], [0, 0], [1, 1]
+        ),
+    }
+    maxima = []
+    for name, op in ahead.items():
+        positive = operations.relu(operations.add(named(op, name), operations.constant(np.float32([[[[1]]]]))))
+        pool = operations.max_pool(positive, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2])
+        maxima.append(named(pool, f"maxima of {name}").output(0))
+    model = openvino.Model([operations.result(port) for port in maxima], [x])
+    assert set(best_in_float(model)) == {"normalized", "maxima of normalized"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "floating"),
+    [([2, 256], 512, True), ([2, 256], 513, False), ([2, 50, 256], 16, False)],
+    ids=["vectors by a small matrix", "vectors by a large one", "tokens"],
+)
+def test_of_products_those_of_vectors_by_small_matrices_stay_in_float(
+    rows: list[int], columns: int, floating: bool
+) -> None:
+    x = operations.parameter(rows, np.float32, name="x")
+    product = operations.matmul(x, operations.constant(np.ones((256, columns), np.float32)), False, False)
+    model = openvino.Model([operations.result(named(product, "product"))], [x])
+    assert best_in_float(model) == (["product"] if floating else [])
+
+
 @pytest.mark.parametrize("back", [[], ["first"], ["second"], ["first", "second"]])
 def test_what_is_taken_back_is_as_it_was(inputs: np.ndarray, back: list[str]) -> None:
     mixed = graph(rough=True)
