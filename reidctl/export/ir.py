@@ -59,8 +59,8 @@ def export_ir(
     input's shape go on working; `dynamic` takes any. The pair takes its names only once it gives the embeddings of the
     ONNX file, on `samples`, else the images that INT8 was made with, else drawn pedestrians, unless `verify` is false.
     told is given what was found.
-    Raises InputError for a file that cannot be converted, MissingExtra for INT8 without NNCF, CheckFailed when the
-    embeddings differ by more than the weights explain, or the goal cannot be met.
+    Raises InputError for a file that cannot be converted, or has nothing for INT8 in it, MissingExtra for INT8 without
+    NNCF, CheckFailed when the embeddings differ by more than the weights explain, or the goal cannot be met.
     """
     source = Path(onnx_path)
     if source.suffix.lower() != ".onnx" or not source.is_file():
@@ -97,9 +97,12 @@ def _int8(
 ) -> tuple[Any, Quantization]:
     plain = graph.clone()
     graph = quantized(graph, info, batch, calibration)
+    layers = quantized_layers(graph)
+    if not layers:
+        raise InputError(f"{source}: 8 bits make nothing in it faster", "--weights fp16 halves the file")
     if goal is None:
         scale_ahead(graph)
-        return graph, Quantization(layers=len(quantized_layers(graph)))
+        return graph, Quantization(layers=len(layers))
     return meeting(goal, graph, plain, info, source, calibration)
 
 

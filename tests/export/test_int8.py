@@ -6,13 +6,13 @@ import pytest
 from PIL import Image
 
 from reidctl.errors import CheckFailed, ConfigError, InputError, MissingExtra
-from reidctl.export import export_ir
+from reidctl.export import export_ir, export_onnx
 from reidctl.export import ir as exporting
 from reidctl.export.int8 import SUBSET, _spread, as_fed
 from reidctl.runtimes import open_embedder
 from reidctl.runtimes.engine import engine
 from reidctl.types import ArtefactInfo, Sample
-from tests.runtimes.artefacts import MEAN, STD, colour_info, colour_onnx, pictures
+from tests.runtimes.artefacts import MEAN, STD, colour_info, colour_onnx, held, pictures
 
 
 @pytest.fixture
@@ -66,6 +66,14 @@ def test_it_needs_a_fixed_batch_and_images_to_fill_it(tmp_path: Path, samples: l
         export_ir(path, weights="int8")
 
 
+def test_a_network_without_anything_to_quantise_is_no_int8(tmp_path: Path, samples: list[Sample]) -> None:
+    pytest.importorskip("nncf")
+    path = colour_onnx(tmp_path / "colour.onnx", info=colour_info())
+    with pytest.raises(InputError, match=r"colour\.onnx: 8 bits make nothing in it faster"):
+        export_ir(path, tmp_path / "ir", weights="int8", calibration=samples)
+    assert not (tmp_path / "ir").exists()
+
+
 @pytest.mark.slow
 def test_a_published_network_keeps_its_accuracy(real_data: Path, tmp_path: Path) -> None:
     """The ONNX file reaches 94.6 / 89.1 on these images, and with NNCF's default settings 93.4 / 88.6."""
@@ -89,7 +97,7 @@ def test_a_pair_that_moves_embeddings_too_far_is_not_written(
     tmp_path: Path, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("nncf")
-    path = colour_onnx(tmp_path / "colour.onnx", info=colour_info())
+    path = export_onnx(held(), tmp_path / "colours.onnx", verify=False)
     honest = exporting.quantized
 
     def wrong(graph: object, info: ArtefactInfo, *rest: object) -> object:
