@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reidctl.runtimes.constants import copied, is_constant
+
 if TYPE_CHECKING:
     from reidctl.types import Float32
 
@@ -143,7 +145,7 @@ def _exact_weights(op: Any, before: dict[str, Any]) -> Iterator[tuple[Any, Any]]
         return
     for port, place in zip(op.inputs(), original.inputs(), strict=True):
         if is_constant(place) and not is_constant(port):
-            yield port, _copy(place)
+            yield port, copied(place)
             yield from _exact_bias(op, before)
 
 
@@ -155,7 +157,7 @@ def _exact_bias(op: Any, before: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
             continue
         for port, place in zip(bias.inputs(), original.inputs(), strict=True):
             if is_constant(place):
-                yield port, _copy(place)
+                yield port, copied(place)
 
 
 def is_depthwise(op: Any) -> bool:
@@ -182,18 +184,6 @@ def _elements(output: Any) -> float:
     """How many values it has; no end of them where that is not known."""
     shape = output.get_partial_shape()
     return math.inf if shape.is_dynamic else math.prod(shape.to_shape())
-
-
-def is_constant(port: Any) -> bool:
-    """Whether what an input takes is stored, not computed."""
-    return bool(port.get_source_output().get_node().get_type_name() == "Constant")
-
-
-def _copy(port: Any) -> Any:
-    """The output of a new constant like the one that feeds an input."""
-    from openvino import opset13 as operations
-
-    return operations.constant(port.get_source_output().get_node().data).output(0)
 
 
 def _brings_quantized(port: Any) -> bool:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from reidctl.export.layers import is_constant, is_depthwise
+from reidctl.export.layers import is_depthwise
+from reidctl.runtimes.constants import is_constant, put, stored
 
 HIGHEST = 255
 
@@ -24,8 +25,8 @@ def scale_ahead(graph: Any) -> None:
         weights = _scaling(op)
         if weights and low == 0 and high:
             for port in weights:
-                _put(port, port.get_source_output().get_node().data * np.float32(HIGHEST / high))
-            _put(op.input(2), np.float32(HIGHEST))
+                put(port, stored(port) * np.float32(HIGHEST / high))
+            put(op.input(2), np.float32(HIGHEST))
 
 
 def _scaling(op: Any) -> list[Any]:
@@ -48,11 +49,5 @@ def _only_source(op: Any, kind: str) -> Any:
 
 def _value(port: Any) -> float | None:
     """The only number that an input takes; None where there are more, or it is computed."""
-    data = port.get_source_output().get_node().data if is_constant(port) else np.zeros(0)
+    data = stored(port) if is_constant(port) else np.zeros(0)
     return float(data.item()) if data.size == 1 else None
-
-
-def _put(port: Any, values: Any) -> None:
-    from openvino import opset13 as operations
-
-    port.replace_source_output(operations.constant(values).output(0))

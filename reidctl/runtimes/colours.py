@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from reidctl.runtimes.constants import put, stored
+
 if TYPE_CHECKING:
     from reidctl.types import ArtefactInfo, ImageSpec
 
@@ -44,7 +46,7 @@ def reverse_colours(graph: Any) -> bool:
     except _Elsewhere:
         return False
     for port in constants:
-        _turn(port)
+        put(port, np.flip(stored(port), CHANNELS))
     for turn in turns:
         turn.output(0).replace(turn.input_value(0))
     return True
@@ -92,15 +94,6 @@ def _of_channels(port: Any) -> Iterator[Any]:
             yield from _of_channels(before)
     else:
         raise _Elsewhere
-
-
-def _turn(port: Any) -> None:
-    from openvino import op
-
-    old = port.get_source_output().get_node()
-    new = op.Constant(np.ascontiguousarray(np.flip(old.data, CHANNELS)))
-    new.set_friendly_name(old.get_friendly_name())
-    port.replace_source_output(new.output(0))
 
 
 def _is_turn(gather: Any) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from openvino import opset13 as operations
 
 from reidctl.export.layers import best_in_float, damage, gates, quantized_layers, take_back
-from reidctl.runtimes.engine import engine
+from tests.graphs import computed
 
 RNG = np.random.default_rng(0)
 FIRST, SECOND = RNG.standard_normal((4, 5)).astype(np.float32), RNG.standard_normal((5, 3)).astype(np.float32)
@@ -42,11 +42,6 @@ def expected(x: np.ndarray, *quantized: str) -> np.ndarray:
     hidden = rounded(x, 32) @ rounded(FIRST, 32) if "first" in quantized else x @ FIRST
     hidden = rounded(hidden, 4) if "second" in quantized else hidden
     return np.maximum(hidden @ SECOND + (MOVED if "second" in quantized else BIAS), 0)
-
-
-def computed(model: openvino.Model, x: np.ndarray) -> np.ndarray:
-    compiled = engine().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return np.asarray(compiled([x])[0])
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from openvino import opset13 as operations
 
 from reidctl.export.rounding import scale_ahead
-from reidctl.runtimes.engine import engine
+from tests.graphs import computed
 
 RNG = np.random.default_rng(0)
 HIGH = 1.7
@@ -30,10 +30,6 @@ def highest(model: openvino.Model) -> float:
     """What is rounded to the highest level."""
     (quantizer,) = (op for op in model.get_ordered_ops() if op.get_type_name() == "FakeQuantize")
     return float(quantizer.input_value(2).get_node().data)
-
-
-def computed(model: openvino.Model, x: np.ndarray) -> Any:
-    return engine().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([x])[0]
 
 
 def test_what_is_rounded_comes_out_as_before() -> None:

@@ -9,7 +9,7 @@ import pytest
 from openvino import opset13 as operations
 
 from reidctl.runtimes.colours import reverse_colours
-from reidctl.runtimes.engine import engine
+from tests.graphs import computed
 
 RNG = np.random.default_rng(0)
 WEIGHTS = RNG.standard_normal((5, 3, 3, 3)).astype(np.float32)
@@ -84,11 +84,6 @@ LEFT: dict[str, Callable[[Any], Any]] = {
 def graph(of: Callable[[Any], Any]) -> openvino.Model:
     pictures = operations.parameter([1, 3, 4, 5], np.float32, name="pictures")
     return openvino.Model([operations.result(of(pictures))], [pictures])
-
-
-def computed(model: openvino.Model, pictures: np.ndarray) -> np.ndarray:
-    compiled = engine().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return np.asarray(compiled([pictures])[0])
 
 
 @pytest.fixture

@@ -1,0 +1,35 @@
+"""What is stored in OpenVINO graphs, by the inputs that take it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def is_constant(port: Any) -> bool:
+    """Whether what an input takes is stored, not computed."""
+    return bool(port.get_source_output().get_node().get_type_name() == "Constant")
+
+
+def stored(port: Any) -> Any:
+    """The array that an input takes, which is_constant."""
+    return port.get_source_output().get_node().data
+
+
+def copied(port: Any) -> Any:
+    """The output of a new constant like the one that feeds an input, to feed another graph."""
+    return _constant(stored(port), port)
+
+
+def put(port: Any, values: Any) -> None:
+    """Feed an input a constant of other values under the name of the one before, which its other takers keep."""
+    port.replace_source_output(_constant(values, port))
+
+
+def _constant(values: Any, port: Any) -> Any:
+    from openvino import op
+
+    made = op.Constant(np.asarray(values, order="C"))
+    made.set_friendly_name(port.get_source_output().get_node().get_friendly_name())
+    return made.output(0)
