@@ -19,7 +19,7 @@ PASSING = ("MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 SLIGHT = ("Multiply", "MVN", "ReduceMean")
 """Operations that compute next to nothing of what they read."""
 
-LIGHT = 2**17
+SMALL = 2**17
 """Weights of a matrix that are fetched from memory in float32 as fast as one row is rounded to 8 bits, about."""
 
 
@@ -44,7 +44,7 @@ def best_in_float(graph: Any) -> list[str]:
         kind = op.get_type_name()
         sums = kind == "Add" and all(source.get_node().get_friendly_name() in found for source in op.input_values())
         maxima = kind == "MaxPool" and _behind(op).get_friendly_name() in found
-        if sums or maxima or kind in SLIGHT or is_depthwise(op) or _is_light(op):
+        if sums or maxima or kind in SLIGHT or is_depthwise(op) or _is_small_product(op):
             found[op.get_friendly_name()] = None
     return list(found)
 
@@ -165,11 +165,11 @@ def is_depthwise(op: Any) -> bool:
     return op.get_type_name() == "GroupConvolution" and list(op.input_value(1).get_shape())[1:3] == [1, 1]
 
 
-def _is_light(op: Any) -> bool:
+def _is_small_product(op: Any) -> bool:
     """Whether it multiplies [B, C], one vector an image, by a small matrix."""
     if op.get_type_name() != "MatMul" or len(op.input_value(0).get_partial_shape()) != 2:
         return False
-    return _elements(op.input_value(1)) <= LIGHT
+    return _elements(op.input_value(1)) <= SMALL
 
 
 def _behind(op: Any) -> Any:

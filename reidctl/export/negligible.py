@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from reidctl.runtimes.constants import put_everywhere
+
 NEGLIGIBLE = 1e-12
 """Share of a tensor's largest number below which its numbers are nothing to it: float32 has seven digits."""
 
@@ -17,8 +19,6 @@ def drop_negligible(graph: Any) -> int:
     (subnormal numbers), for each of which processors of Intel take over a hundred cycles, in f32 and bf16 alike. Zeros
     cost nothing, and embeddings stay the same to the last digit but one.
     """
-    from openvino import op
-
     dropped = 0
     for node in graph.get_ops():
         if node.get_type_name() != "Constant" or node.get_element_type().get_type_name() != "f32":
@@ -28,8 +28,6 @@ def drop_negligible(graph: Any) -> int:
         largest = sizes.max(initial=0, where=np.isfinite(sizes))
         small = (values != 0) & (sizes < NEGLIGIBLE * largest)
         if count := int(small.sum()):
-            constant = op.Constant(np.where(small, np.float32(0), values))
-            constant.set_friendly_name(node.get_friendly_name())
-            node.output(0).replace(constant.output(0))
+            put_everywhere(node, np.where(small, np.float32(0), values))
             dropped += count
     return dropped

@@ -49,5 +49,4 @@ def _only_source(op: Any, kind: str) -> Any:
 
 def _value(port: Any) -> float | None:
     """The only number that an input takes; None where there are more, or it is computed."""
-    data = stored(port) if is_constant(port) else np.zeros(0)
-    return float(data.item()) if data.size == 1 else None
+    return float(stored(port).item()) if is_constant(port) and stored(port).size == 1 else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from reidctl.runtimes.constants import put, stored
+from reidctl.runtimes.constants import is_constant, put, stored
 
 if TYPE_CHECKING:
     from reidctl.types import ArtefactInfo, ImageSpec
@@ -87,7 +87,7 @@ def _of_channels(port: Any) -> Iterator[Any]:
     node, shape = source.get_node(), list(source.get_partial_shape())
     if len(shape) < -CHANNELS or shape[CHANNELS] == 1:
         return
-    if node.get_type_name() == "Constant" and list(node.data.shape) == shape:
+    if is_constant(port) and list(stored(port).shape) == shape:
         yield port
     elif node.get_type_name() in ARITHMETIC and len(source.get_target_inputs()) == 1:
         for before in node.inputs():
@@ -97,16 +97,14 @@ def _of_channels(port: Any) -> Iterator[Any]:
 
 
 def _is_turn(gather: Any) -> bool:
-    indices, axis = (gather.input_value(place).get_node() for place in (1, 2))
-    if {indices.get_type_name(), axis.get_type_name()} != {"Constant"}:
+    _, indices, axis = gather.inputs()
+    if not (is_constant(indices) and is_constant(axis)):
         return False
     rank = len(gather.input_value(0).get_partial_shape())
-    return indices.data.ravel().tolist() == [2, 1, 0] and int(axis.data.item()) % rank == rank + CHANNELS
+    return stored(indices).ravel().tolist() == [2, 1, 0] and int(stored(axis).item()) % rank == rank + CHANNELS
 
 
 def _is_of_single_channels(mvn: Any) -> bool:
     """Whether it normalises rows and columns alone."""
-    axes, rank = mvn.input_value(1).get_node(), len(mvn.output(0).get_partial_shape())
-    return axes.get_type_name() == "Constant" and rank + CHANNELS not in {
-        int(axis) % rank for axis in axes.data.ravel()
-    }
+    axes, rank = mvn.input(1), len(mvn.output(0).get_partial_shape())
+    return is_constant(axes) and rank + CHANNELS not in {int(axis) % rank for axis in stored(axes).ravel()}

@@ -1,4 +1,4 @@
-"""What is stored in OpenVINO graphs, by the inputs that take it."""
+"""What is stored in OpenVINO graphs: how it is read, and replaced under its name."""
 
 from __future__ import annotations
 
@@ -19,17 +19,23 @@ def stored(port: Any) -> Any:
 
 def copied(port: Any) -> Any:
     """The output of a new constant like the one that feeds an input, to feed another graph."""
-    return _constant(stored(port), port)
+    return _like(port.get_source_output().get_node(), stored(port))
 
 
 def put(port: Any, values: Any) -> None:
-    """Feed an input a constant of other values under the name of the one before, which its other takers keep."""
-    port.replace_source_output(_constant(values, port))
+    """Feed an input a constant of other values in place of the one before, which its other takers keep."""
+    port.replace_source_output(_like(port.get_source_output().get_node(), values))
 
 
-def _constant(values: Any, port: Any) -> Any:
+def put_everywhere(constant: Any, values: Any) -> None:
+    """Feed all that a constant feeds other values."""
+    constant.output(0).replace(_like(constant, values))
+
+
+def _like(constant: Any, values: Any) -> Any:
+    """The output of a constant of that name."""
     from openvino import op
 
     made = op.Constant(np.asarray(values, order="C"))
-    made.set_friendly_name(port.get_source_output().get_node().get_friendly_name())
+    made.set_friendly_name(constant.get_friendly_name())
     return made.output(0)

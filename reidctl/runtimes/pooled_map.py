@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from reidctl.runtimes.constants import is_constant, stored
+
 
 class PooledMap(NamedTuple):
     """An output [B, C, h, w] of a graph, or [B, h, w, C] with channels_last, that it makes one vector of."""
@@ -88,8 +90,8 @@ def _reduces_last(output: Any) -> bool:
     node = output.get_node()
     if not node.get_type_name().startswith("Reduce"):
         return False
-    axes = node.input_value(1).get_node()
-    return axes.get_type_name() == "Constant" and sorted(axis % 4 for axis in axes.data.flatten()) == [1, 2]
+    axes = node.input(1)
+    return is_constant(axes) and sorted(axis % 4 for axis in stored(axes).flatten()) == [1, 2]
 
 
 def _before_power(output: Any) -> Any:

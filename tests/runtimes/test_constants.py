@@ -2,7 +2,7 @@ import numpy as np
 import openvino
 from openvino import opset13 as operations
 
-from reidctl.runtimes.constants import copied, is_constant, put, stored
+from reidctl.runtimes.constants import copied, is_constant, put, put_everywhere, stored
 from tests.graphs import computed
 
 THREE = np.float32([1, 2, 3])
@@ -27,6 +27,13 @@ def test_one_taker_gets_other_values_and_the_others_keep_theirs() -> None:
     put(product.input(1), np.flip(THREE))
     assert computed(model, np.ones(3, np.float32)).tolist() == [4, 4, 4]
     assert product.input_value(1).get_node().get_friendly_name() == "weights"
+
+
+def test_all_takers_get_other_values() -> None:
+    model, product, total = doubled()
+    put_everywhere(product.input_value(1).get_node(), np.flip(THREE))
+    assert computed(model, np.ones(3, np.float32)).tolist() == [6, 4, 2]
+    assert total.input_value(1).get_node().get_friendly_name() == "weights"
 
 
 def test_a_copy_feeds_another_graph() -> None:
